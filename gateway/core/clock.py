@@ -1,0 +1,23 @@
+"""The time, as a thing that is handed in: nothing below the factory asks the operating system for it."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    def monotonic(self) -> float:
+        """Seconds that only ever grow; for durations and deadlines. The event loop's own clock ticks the same."""
+        ...
+
+    def time(self) -> float:
+        """Seconds since the epoch, UTC; for windows and records."""
+        ...
+
+
+class SystemClock:
+    """The machine's clocks."""
+
+    monotonic = staticmethod(time.monotonic)
+    time = staticmethod(time.time)

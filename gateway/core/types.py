@@ -1,0 +1,244 @@
+"""The nouns: who calls, what they want, what can serve it, and what came of it."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+
+import msgspec
+
+from gateway.core.body import Body
+from gateway.core.exchange import Timeouts
+from gateway.core.money import Price
+from gateway.core.usage import NOTHING, Usage
+
+
+class Endpoint(enum.StrEnum):
+    """What a client can ask for; the value is the path under ``/v1/``."""
+
+    CHAT = "chat/completions"
+    IMAGE_GENERATIONS = "images/generations"
+    IMAGE_EDITS = "images/edits"
+    IMAGE_VARIATIONS = "images/variations"
+    EMBEDDINGS = "embeddings"
+
+
+class Feature(enum.StrEnum):
+    """What a call may need and a target may lack."""
+
+    VISION = "vision"
+    AUDIO = "audio"
+    TOOLS = "tools"
+    JSON_SCHEMA = "json_schema"
+    LOGPROBS = "logprobs"
+    STREAMING = "streaming"
+    MASK = "mask"
+    TRANSPARENT = "transparent_background"
+
+
+class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
+    """What a target can do. ``None`` means not known, and is taken for yes: a provider's own refusal is a better
+    answer than a guess of ours.
+    """
+
+    endpoints: frozenset[Endpoint] | None = None
+    features: frozenset[Feature] | None = None
+    context_tokens: int | None = None
+    """Tokens of input and output together."""
+    max_output_tokens: int | None = None
+    image_sizes: frozenset[str] | None = None
+    image_formats: frozenset[str] | None = None
+    max_images: int | None = None
+    """The largest ``n`` of one images request."""
+    image_input_tokens: int = 1_600
+    """The most tokens that one input image is billed as; an upper bound for holds."""
+
+
+UNKNOWN = Capabilities()
+
+
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
+    """Who calls: a virtual key and what it may use. One object a key, shared by all its calls."""
+
+    key: str
+    """The key's name, never the key."""
+    team: str | None = None
+    models: tuple[str, ...] = ("*",)
+    """Globs of the public models that it may use."""
+    regions: frozenset[str] | None = None
+    """The regions that its calls may be sent to; None is any."""
+
+    def may_use(self, model: str) -> bool:
+        return any(pattern == "*" or fnmatchcase(model, pattern) for pattern in self.models)
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """A provider's upstream model that can serve a public model. Compared by identity: one object each."""
+
+    id: str
+    """``provider/upstream-model``: unique among all targets of a public model, shared by models that use it too."""
+    provider: str
+    model: str
+    weight: float = 1.0
+    region: str | None = None
+    price: Price | None = None
+    """None: not known, which is never the same as free."""
+    capabilities: Capabilities = UNKNOWN
+    quality: Mapping[str, float] = {}
+    """Scores from 0 to 100 by task, with ``default`` for the other tasks."""
+    timeouts: Timeouts = Timeouts()
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """A policy that orders targets. ``weights`` are for ``balanced``: the shares of cost, latency and quality."""
+
+    by: str = "ordered"
+    weights: Mapping[str, float] = {}
+    task: str = "default"
+    regions: frozenset[str] | None = None
+    only: frozenset[str] | None = None
+    """Providers to use, and no others."""
+    ignore: frozenset[str] = frozenset()
+    order: tuple[str, ...] = ()
+    """Providers to put first, in this order."""
+    max_cost_nanousd: int | None = None
+    max_latency_s: float | None = None
+    min_quality: float | None = None
+    allow_fallbacks: bool = True
+    fallback_on_content_filter: bool = False
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True):
+    """A public name, its targets in the config's order, and the policy that orders them for a call."""
+
+    name: str
+    targets: tuple[Target, ...]
+    route: Route = Route()
+    fallbacks: tuple[str, ...] = ()
+    timeouts: Timeouts = Timeouts()
+    created: int = 0
+
+
+class Needs(msgspec.Struct, frozen=True, kw_only=True):
+    """What a call asks of whatever serves it, read from its body without a tokenizer."""
+
+    features: frozenset[Feature] = frozenset()
+    input_tokens: int = 0
+    """The likely count of text tokens."""
+    input_tokens_max: int = 0
+    """No tokenizer makes more of this text."""
+    input_images: int = 0
+    output_tokens_max: int | None = None
+    """The client's own ceiling on one choice's output; None where it set none."""
+    choices: int = 1
+    """``n`` of a chat."""
+    images: int = 0
+    """``n`` of an images request."""
+    image_size: str = "auto"
+    image_quality: str = "auto"
+    image_format: str | None = None
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a client asked of routing for this call alone: the ``route`` object of the body and the model's suffix.
+
+    Everything that is None leaves the model's own route as it is; bounds can only be narrowed.
+    """
+
+    by: str | None = None
+    task: str | None = None
+    regions: frozenset[str] | None = None
+    only: frozenset[str] | None = None
+    ignore: frozenset[str] = frozenset()
+    order: tuple[str, ...] = ()
+    max_cost_nanousd: int | None = None
+    max_latency_s: float | None = None
+    min_quality: float | None = None
+    allow_fallbacks: bool | None = None
+
+
+NO_WISH = Wish()
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """One client's request, understood. Its id is the ``x-request-id`` of the reply."""
+
+    id: str
+    endpoint: Endpoint
+    model: str
+    """The public name, without a suffix."""
+    caller: Caller
+    body: Body
+    needs: Needs = Needs()
+    stream: bool = False
+    wants_usage: bool = False
+    """A streaming client asked for the usage chunk."""
+    wants_explanation: bool = False
+    user: str | None = None
+    """The request's ``user`` field."""
+    wish: Wish = NO_WISH
+    received_at: float = 0.0
+    """Monotonic seconds."""
+
+
+class Event(msgspec.Struct, frozen=True):
+    """A piece of a reply, ready for the client: a whole JSON body, or one or more whole SSE frames."""
+
+    data: bytes
+    tokens: int = 0
+    """Output tokens seen in this piece, roughly: the running count until the official usage comes."""
+    usage: Usage | None = None
+    """Official usage of the whole reply so far; replaces what was known before."""
+    is_usage_frame: bool = False
+    """``data`` is an SSE frame of usage alone, which the client gets only if it asked."""
+    finish: str | None = None
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One upstream call of a client's call, after its end. Times are seconds."""
+
+    target: str
+    provider: str
+    model: str
+    started_after_s: float
+    """From the call's arrival to this attempt's start."""
+    duration_s: float
+    ttft_s: float | None = None
+    status: int | None = None
+    error: str | None = None
+    """A Reason, ``cancelled``, or None for one that went well."""
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """The one record of a client's call, made when all is over and handed to every observer. Holds no content."""
+
+    id: str
+    endpoint: Endpoint
+    model: str
+    key: str
+    team: str | None = None
+    user: str | None = None
+    stream: bool = False
+    status: int
+    """What the client got, or would have got had it not hung up (then 499)."""
+    error: str | None = None
+    """The OpenAI code or type of an error; None for success."""
+    target: str | None = None
+    provider: str | None = None
+    attempts: tuple[Attempt, ...] = ()
+    usage: Usage = NOTHING
+    is_usage_official: bool = False
+    cost_nanousd: int = 0
+    held_nanousd: int = 0
+    finish: str | None = None
+    at: float
+    """Seconds since the epoch at the call's arrival."""
+    duration_s: float
+    ttft_s: float | None = None
+    """From the call's arrival to the first event."""
+    overhead_s: float
+    """Not spent waiting for a provider, nor for the client to take the bytes."""

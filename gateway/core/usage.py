@@ -1,0 +1,54 @@
+"""What one reply consumed."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """Tokens and images of one reply, in parts that do not overlap: their sum is the whole.
+
+    Providers report overlapping counts (OpenAI's ``prompt_tokens`` holds the cached ones, Anthropic's
+    ``input_tokens`` doesn't); each dialect takes them apart once, here nobody adds a part twice.
+    """
+
+    input: int = 0
+    """Text tokens read, neither from nor into the prompt cache."""
+    cached_input: int = 0
+    cache_write: int = 0
+    image_input: int = 0
+    cached_image_input: int = 0
+    audio_input: int = 0
+    output: int = 0
+    """Visible text tokens written, tool calls among them."""
+    reasoning: int = 0
+    image_output: int = 0
+    audio_output: int = 0
+    images: int = 0
+    """Images produced."""
+    image_line: str = ""
+    """``quality/size`` of those images, as the price list names it."""
+    cost_nanousd: int | None = None
+    """The provider's own bill, where it states one (OpenRouter does): then it is the truth."""
+
+    @property
+    def total_input(self) -> int:
+        return (
+            self.input
+            + self.cached_input
+            + self.cache_write
+            + self.image_input
+            + self.cached_image_input
+            + self.audio_input
+        )
+
+    @property
+    def total_output(self) -> int:
+        return self.output + self.reasoning + self.image_output + self.audio_output
+
+    @property
+    def total(self) -> int:
+        return self.total_input + self.total_output
+
+
+NOTHING = Usage()

@@ -1,0 +1,73 @@
+"""What a dialect does: pure translation between OpenAI's format and a provider's. No I/O, no clock, no ``await``.
+
+Three methods: ``encode`` a call for a target, make a fresh ``decoder`` for one reply, and ``failure``: read why a
+provider said no. The rooms above never see a provider's own format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, Protocol
+
+import msgspec
+
+from gateway.core.errors import UpstreamError
+from gateway.core.exchange import HttpHead, HttpRequest
+from gateway.core.types import Call, Event, Target
+
+Framing = Literal["whole", "sse", "eventstream"]
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """One account at one upstream API, as the configuration has it. Its ``repr`` holds no secret."""
+
+    name: str
+    kind: str
+    base_url: str
+    api_key: str = ""
+    headers: Mapping[str, str] = {}
+    """Sent with every request, after the dialect's own and instead of those of the same name."""
+    region: str | None = None
+
+    def __repr__(self) -> str:
+        return f"<Account {self.name}: {self.kind} at {self.base_url}>"
+
+
+class Decoder(Protocol):
+    """Reads one reply, then is thrown away."""
+
+    framing: Framing
+    """How the wire is to cut the body: SSE frames and event-stream messages come one by one, a whole body at once."""
+
+    def decode(self, frames: Sequence[bytes]) -> list[Event]:
+        """What these frames mean to the client. Plain neighbours may come back as one event.
+
+        SSE frames come as raw bytes, line ends and the closing blank line included.
+        Raises UpstreamError for an error in the reply, or a reply that can't be read.
+        """
+        ...
+
+    def finish(self) -> list[Event]:
+        """The body has ended: what was still kept back. Raises UpstreamError if the reply was cut short."""
+        ...
+
+
+class Dialect(Protocol):
+    """One provider's format, for one account."""
+
+    account: Account
+
+    def encode(self, call: Call, target: Target) -> HttpRequest:
+        """The request that asks ``target`` for what ``call`` wants.
+
+        Raises CallError for what this format can't say, naming the field.
+        """
+        ...
+
+    def decoder(self, call: Call, target: Target, head: HttpHead) -> Decoder:
+        """A fresh decoder for a reply with a status below 300."""
+        ...
+
+    def failure(self, head: HttpHead, body: bytes) -> UpstreamError:
+        """Why the provider refused: any other status. Reads Retry-After too."""
+        ...
