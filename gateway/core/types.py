@@ -186,7 +186,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Event(msgspec.Struct, frozen=True):
-    """A piece of a reply, ready for the client: a whole JSON body, or one or more whole SSE frames."""
+    """A piece of a reply, ready for the client: a whole JSON body, or whole SSE frames."""
 
     data: bytes
     tokens: int = 0

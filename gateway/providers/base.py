@@ -39,15 +39,15 @@ class Decoder(Protocol):
     framing: Framing
     """How the wire is to cut the body: SSE frames and event-stream messages come one by one, a whole body at once."""
 
-    def decode(self, frames: Sequence[bytes]) -> list[Event]:
-        """What these frames mean to the client. Plain neighbours may come back as one event.
+    def decode(self, frame: bytes) -> Sequence[Event]:
+        """What one frame means to the client: none, one or more events.
 
-        SSE frames come as raw bytes, line ends and the closing blank line included.
+        An SSE frame comes as raw bytes, its line ends and closing blank line included.
         Raises UpstreamError for an error in the reply, or a reply that can't be read.
         """
         ...
 
-    def finish(self) -> list[Event]:
+    def finish(self) -> Sequence[Event]:
         """The body has ended: what was still kept back. Raises UpstreamError if the reply was cut short."""
         ...
 
@@ -64,7 +64,7 @@ class Dialect(Protocol):
         """
         ...
 
-    def decoder(self, call: Call, target: Target, head: HttpHead) -> Decoder:
+    def decoder(self, call: Call, head: HttpHead) -> Decoder:
         """A fresh decoder for a reply with a status below 300."""
         ...
 

@@ -1,0 +1,108 @@
+"""OpenAI's usage objects, taken apart into disjoint parts; and the lookalikes' bends of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from gateway.core.money import nanousd
+from gateway.core.types import Call
+from gateway.core.usage import Usage
+
+
+def chat_usage(raw: msgspec.Raw | bytes) -> tuple[Usage, Mapping[str, Any]] | None:
+    """The usage of a chat or an embedding, and the object that it was read from; None if it counts nothing.
+
+    ``prompt_tokens`` holds the cached, image and audio ones, ``completion_tokens`` the reasoning, image and audio ones.
+    Where a provider counts reasoning beside the completion (xAI does), the total gives it away.
+    """
+    given = _object(raw)
+    if "prompt_tokens" not in given and "completion_tokens" not in given:
+        return None
+    prompt, completion = _count(given, "prompt_tokens"), _count(given, "completion_tokens")
+    read = _part(given, "prompt_tokens_details")
+    written = _part(given, "completion_tokens_details")
+    cached = min(prompt, _count(read, "cached_tokens") or _count(given, "prompt_cache_hit_tokens"))
+    rest = prompt - cached
+    cache_write = min(rest, _count(read, "cache_write_tokens"))
+    rest -= cache_write
+    audio_input = min(rest, _count(read, "audio_tokens"))
+    rest -= audio_input
+    reasoning = _count(written, "reasoning_tokens")
+    if not (reasoning and _count(given, "total_tokens") == prompt + completion + reasoning):
+        reasoning = min(completion, reasoning)
+        completion -= reasoning
+    image_output = min(completion, _count(written, "image_tokens"))
+    audio_output = min(completion - image_output, _count(written, "audio_tokens"))
+    usage = Usage(
+        input=rest,
+        cached_input=cached,
+        cache_write=cache_write,
+        audio_input=audio_input,
+        output=completion - image_output - audio_output,
+        reasoning=reasoning,
+        image_output=image_output,
+        audio_output=audio_output,
+    )
+    return usage, given
+
+
+def image_usage(raw: msgspec.Raw | bytes | None, call: Call, *, images: int, quality: str, size: str) -> Usage:
+    """The usage of an images reply: tokens where the model is billed by them, and what was produced in any case.
+
+    The endpoint may give ``output_tokens`` without details: on an image model all of them are image tokens.
+    """
+    given = _object(raw) if raw is not None else {}
+    details = _part(given, "input_tokens_details")
+    total = _count(given, "input_tokens")
+    image_input = min(total, _count(details, "image_tokens"))
+    cached = _part(details, "cached_tokens_details")
+    cached_image = min(image_input, _count(cached, "image_tokens"))
+    cached_text = min(total - image_input, _count(cached, "text_tokens"))
+    text_output = _count(_part(given, "output_tokens_details"), "text_tokens")
+    output = _count(given, "output_tokens")
+    return Usage(
+        input=total - image_input - cached_text,
+        cached_input=cached_text,
+        image_input=image_input - cached_image,
+        cached_image_input=cached_image,
+        output=min(text_output, output),
+        image_output=max(0, output - text_output),
+        images=images,
+        image_line=f"{quality or call.needs.image_quality}/{size or call.needs.image_size}",
+    )
+
+
+def openrouter_bill(usage: Mapping[str, Any]) -> int | None:
+    """``cost``: USD charged to the account. https://openrouter.ai/docs/use-cases/usage-accounting"""
+    cost = usage.get("cost")
+    return nanousd(cost) if isinstance(cost, int | float) and cost >= 0 else None
+
+
+def perplexity_bill(usage: Mapping[str, Any]) -> int | None:
+    """``cost.total_cost``: USD, with the fee for the search. https://docs.perplexity.ai/getting-started/pricing"""
+    cost = _part(usage, "cost").get("total_cost")
+    return nanousd(cost) if isinstance(cost, int | float) and cost >= 0 else None
+
+
+def xai_bill(usage: Mapping[str, Any]) -> int | None:
+    """``cost_in_usd_ticks``: ten-billionths of a dollar; 0 where it is not reckoned. https://docs.x.ai/docs/models"""
+    ticks = _count(usage, "cost_in_usd_ticks")
+    return -(-ticks // 10) if ticks else None
+
+
+def _object(raw: msgspec.Raw | bytes) -> dict[str, Any]:
+    given = msgspec.json.decode(raw)
+    return given if isinstance(given, dict) else {}
+
+
+def _part(given: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part = given.get(name)
+    return part if isinstance(part, dict) else {}
+
+
+def _count(given: Mapping[str, Any], name: str) -> int:
+    count = given.get(name)
+    return int(count) if isinstance(count, int | float) and count > 0 else 0
