@@ -42,6 +42,36 @@ def usd(amount_nanousd: int) -> str:
     return f"{sign}{whole}.{part:09d}".rstrip("0").rstrip(".") if part else f"{sign}{whole}"
 
 
+DAY_S = 86_400
+
+
+class Tier(msgspec.Struct, frozen=True):
+    """The rates of a whole call whose input is longer than ``above_input_tokens``: a cliff, not a bracket."""
+
+    above_input_tokens: int
+    price: Price
+
+
+class Term(msgspec.Struct, frozen=True):
+    """A price that holds at certain times: from ``since`` on (epoch seconds), within hours of the UTC day (seconds).
+
+    Hours that end before they start run past midnight.
+    """
+
+    price: Price
+    since: int = 0
+    start_s: int = 0
+    end_s: int = DAY_S
+
+    def holds(self, time_s: float) -> bool:
+        if time_s < self.since:
+            return False
+        second = time_s % DAY_S
+        if self.start_s <= self.end_s:
+            return self.start_s <= second < self.end_s
+        return second >= self.start_s or second < self.end_s
+
+
 class Price(msgspec.Struct, frozen=True, kw_only=True):
     """What a target charges. Token rates are nano-dollars a million tokens; ``per_image`` is nano-dollars an image.
 
@@ -49,12 +79,17 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
     that a bill never has to guess. ``per_image`` is keyed by line, ``quality/size`` (``high/1024x1536``), with
     ``default`` for every other line. A price with token rates for images (``image_output``) bills images by their
     reported tokens and uses ``per_image`` only to reckon beforehand and where no usage was reported.
+
+    ``tiers`` (ascending) are what long inputs cost; ``cost`` heeds them. ``terms`` are what other times cost; the
+    caller asks ``at`` the call's time. Both are empty for nearly every model.
     """
 
     input: int = 0
     cached_input: int = 0
     cache_write: int = 0
     output: int = 0
+    reasoning: int | None = None
+    """None: as ``output``, as nearly everywhere."""
     image_input: int = 0
     cached_image_input: int = 0
     image_output: int = 0
@@ -65,6 +100,24 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
     per_image: Mapping[str, int] = {}
     source: str = ""
     """Where the figures come from: ``config``, or a catalog's name and date."""
+    tiers: tuple[Tier, ...] = ()
+    terms: tuple[Term, ...] = ()
+
+    def at(self, time_s: float) -> Price:
+        """The price that holds at ``time_s`` (epoch seconds): the last term that does, else this one."""
+        for term in reversed(self.terms):
+            if term.holds(time_s):
+                return term.price
+        return self
+
+    def for_input(self, tokens: int) -> Price:
+        """The rates of a call with ``tokens`` of input in all."""
+        found = self
+        for tier in self.tiers:
+            if tokens <= tier.above_input_tokens:
+                break
+            found = tier.price
+        return found
 
     @property
     def is_by_image(self) -> bool:
@@ -73,11 +126,14 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
 
     def cost(self, usage: Usage) -> int:
         """The bill for ``usage``, in nano-dollars."""
+        if self.tiers:
+            return self.for_input(usage.total_input).cost(usage)
         tokens = (
             usage.input * self.input
             + usage.cached_input * self.cached_input
             + usage.cache_write * self.cache_write
-            + (usage.output + usage.reasoning) * self.output
+            + usage.output * self.output
+            + usage.reasoning * (self.output if self.reasoning is None else self.reasoning)
             + usage.image_input * self.image_input
             + usage.cached_image_input * self.cached_image_input
             + usage.image_output * self.image_output
@@ -90,24 +146,31 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
         return bill
 
     def image(self, line: str) -> int:
-        """Nano-dollars for one image of a ``quality/size`` line; the dearest line where this one has no price."""
+        """Nano-dollars for one image of a ``quality/size`` line.
+
+        Where this line has no price: that quality's in any size (``high/auto``), then ``default``, then the dearest.
+        """
         lines = self.per_image
         if not lines:
             return 0
         found = lines.get(line)
+        if found is None:
+            found = lines.get(line.partition("/")[0] + "/auto")
         if found is None:
             found = lines.get("default")
         return max(lines.values()) if found is None else found
 
     @property
     def dearest_input(self) -> int:
-        """The highest rate that an input token can be billed at."""
-        return max(self.input, self.cached_input, self.cache_write)
+        """The highest rate that an input token can be billed at, however long the input."""
+        rate = max(self.input, self.cached_input, self.cache_write)
+        return max(rate, *(tier.price.dearest_input for tier in self.tiers)) if self.tiers else rate
 
     @property
     def dearest_output(self) -> int:
-        """The highest rate that an output token of a chat can be billed at."""
-        return max(self.output, self.image_output, self.audio_output)
+        """The highest rate that an output token of a chat can be billed at, however long the input."""
+        rate = max(self.output, self.reasoning or 0, self.image_output, self.audio_output)
+        return max(rate, *(tier.price.dearest_output for tier in self.tiers)) if self.tiers else rate
 
 
 FREE = Price(source="free")
