@@ -173,6 +173,8 @@ class Reason(enum.StrEnum):
     CONTENT_FILTER = "content_filter"
     CONFLICT = "conflict"
     """408 and 409: the same request may well pass the next time."""
+    PROVIDER_LIMIT = "provider_limit"
+    """Nothing was sent: a limit or budget that the configuration sets on this provider is used up."""
 
 
 class UpstreamError(SluiceError):

@@ -48,6 +48,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     """Tokens of input and output together."""
     max_output_tokens: int | None = None
     image_sizes: frozenset[str] | None = None
+    image_qualities: frozenset[str] | None = None
     image_formats: frozenset[str] | None = None
     max_images: int | None = None
     """The largest ``n`` of one images request."""
@@ -119,7 +120,6 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     targets: tuple[Target, ...]
     route: Route = Route()
     fallbacks: tuple[str, ...] = ()
-    timeouts: Timeouts = Timeouts()
     created: int = 0
 
 
@@ -233,6 +233,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     usage: Usage = NOTHING
     is_usage_official: bool = False
     cost_nanousd: int = 0
+    is_priced: bool = True
+    """False: the price of the target is not known, and the cost of 0 says nothing."""
     held_nanousd: int = 0
     finish: str | None = None
     at: float

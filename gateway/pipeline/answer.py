@@ -1,0 +1,42 @@
+"""What the edge renders: a reply whose first event has come, and what is to be said about it."""
+
+from __future__ import annotations
+
+from gateway.core.clock import Clock
+from gateway.core.types import Event
+from gateway.pipeline.bill import Bill
+from gateway.pipeline.ledger import Ledger
+from gateway.pipeline.meter import Meter
+from gateway.pipeline.record import Record
+from gateway.routing.decision import Decision
+
+
+class Answer:
+    __slots__ = ("_clock", "_meter", "_record", "attempts", "call", "decision", "levels", "limits", "target")
+
+    def __init__(self, record: Record, decision: Decision, ledger: Ledger, meter: Meter, clock: Clock) -> None:
+        self.call = record.call
+        self.target = meter.target
+        self.decision = decision
+        self.attempts = len(record.trials)
+        self.limits = ledger.limits
+        self.levels = ledger.levels
+        """How ``limits`` stood after the call's hold, one for one; empty where nothing was held."""
+        self._record = record
+        self._meter = meter
+        self._clock = clock
+
+    async def read(self) -> Event | None:
+        """The next event; None after the last. Raises UpstreamError where the reply breaks off."""
+        return await self._meter.read()
+
+    @property
+    def bill(self) -> Bill:
+        """What the call costs by what has been read."""
+        return self._meter.bill
+
+    @property
+    def overhead_s(self) -> float:
+        """Time since the call's arrival that was not spent waiting for a provider."""
+        waited_s = self._record.waited_s + self._meter.waited_s
+        return max(0.0, self._clock.monotonic() - self.call.received_at - waited_s)

@@ -1,0 +1,42 @@
+"""What a call consumed in the end, and what that costs."""
+
+from __future__ import annotations
+
+import msgspec
+
+from gateway.core.types import Call, Target
+from gateway.core.usage import NOTHING, Usage
+from gateway.limits.estimate import worst_case
+
+
+class Bill(msgspec.Struct, frozen=True):
+    usage: Usage = NOTHING
+    is_official: bool = False
+    """The provider's own figures; else our running count."""
+    cost_nanousd: int = 0
+    is_priced: bool = True
+    """False: the target's price is not known, and a cost of 0 says nothing."""
+
+
+NOTHING_OWED = Bill()
+
+
+def bill_of(target: Target, usage: Usage, *, is_official: bool) -> Bill:
+    """The bill for ``usage`` of ``target``. What the provider itself charges, where it says so, is the truth."""
+    if usage.cost_nanousd is not None:
+        return Bill(usage, is_official, usage.cost_nanousd)
+    if target.price is None:
+        return Bill(usage, is_official, is_priced=False)
+    return Bill(usage, is_official, target.price.cost(usage))
+
+
+def bill_of_cut_off(call: Call, target: Target) -> Bill:
+    """What is owed for a call that was cut off before its first event, while the provider worked on it.
+
+    It may well be charged: a stream that had not begun then costs its input, a whole reply what was held for it.
+    """
+    usage = Usage(input=call.needs.input_tokens)
+    bill = bill_of(target, usage, is_official=False)
+    if call.stream:
+        return bill
+    return Bill(usage, False, worst_case(call, (target,)).cost_nanousd, is_priced=bill.is_priced)

@@ -1,0 +1,65 @@
+"""Reads a reply on and keeps what it costs true at each moment."""
+
+from __future__ import annotations
+
+from gateway.core.clock import Clock
+from gateway.core.errors import UpstreamError
+from gateway.core.types import Call, Event, Target
+from gateway.core.usage import Usage
+from gateway.pipeline.bill import Bill, bill_of
+from gateway.resilience.attempt import Reply
+
+
+class Meter:
+    """The reply to one call as the edge reads it. Official usage replaces the running count when it comes."""
+
+    __slots__ = ("_call", "_clock", "_handed_at", "_reply", "_tokens", "_usage", "error", "finish", "idle_s", "target")
+
+    def __init__(self, call: Call, target: Target, reply: Reply, clock: Clock) -> None:
+        self.target = target
+        self.error: UpstreamError | None = None
+        self.finish: str | None = None
+        self.idle_s = 0.0
+        """How long the client took to take what was read."""
+        self._call = call
+        self._reply = reply
+        self._clock = clock
+        self._usage: Usage | None = None
+        self._tokens = 0
+        self._handed_at: float | None = None
+
+    async def read(self) -> Event | None:
+        """The next event, counted; None after the last. Raises UpstreamError where the reply breaks off."""
+        if self._handed_at is not None:
+            self.idle_s += self._clock.monotonic() - self._handed_at
+            self._handed_at = None
+        try:
+            event = await self._reply.read()
+        except UpstreamError as error:
+            self.error = error
+            raise
+        if event is not None:
+            if event.usage is not None:
+                self._usage = event.usage
+            self._tokens += event.tokens
+            if event.finish is not None:
+                self.finish = event.finish
+            self._handed_at = self._clock.monotonic()
+        return event
+
+    @property
+    def waited_s(self) -> float:
+        """Spent so far waiting for the provider, or for the client to take its bytes."""
+        return self._reply.waited_s + self.idle_s
+
+    @property
+    def bill(self) -> Bill:
+        """What the call costs by what is known now."""
+        if self._usage is not None:
+            return bill_of(self.target, self._usage, is_official=True)
+        counted = Usage(input=self._call.needs.input_tokens, output=self._tokens)
+        return bill_of(self.target, counted, is_official=False)
+
+    def close(self) -> None:
+        """Let go of the reply, wherever it is."""
+        self._reply.close()

@@ -1,0 +1,123 @@
+"""One request, top to bottom.
+
+The order is the point of this file, so here it stands once, with the reason for each place:
+
+1. order    first, since it is pure: a call that no target can serve takes nothing from anyone, and the worst case is
+            reckoned over the targets that may really serve it.
+2. hold     before the first byte goes upstream, all claims or none: money is never promised twice.
+3. attempt  down the list until one event has come; each target's own limits are held with it.
+4. respond  the edge reads the reply through the meter, so what was used is known at each moment.
+5. leave    whatever happened. Nothing in it waits: a hang-up can't cut it short, because there is nothing to cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+
+from gateway.core.clock import Clock
+from gateway.core.errors import UpstreamError
+from gateway.core.types import Call, Outcome, Target
+from gateway.health.breaker import Breakers
+from gateway.health.vitals import Vitals
+from gateway.limits.base import Consumption
+from gateway.limits.estimate import worst_case
+from gateway.pipeline.answer import Answer
+from gateway.pipeline.bill import NOTHING_OWED, bill_of_cut_off
+from gateway.pipeline.ledger import Admission, Ledger
+from gateway.pipeline.meter import Meter
+from gateway.pipeline.record import Record
+from gateway.resilience.attempt import Provider, attempt
+from gateway.resilience.course import Course
+from gateway.resilience.failover import Failover
+from gateway.routing.router import Router
+
+Respond = Callable[[Answer], Awaitable[None]]
+
+
+Observe = Callable[[Outcome], None]
+
+
+class Pipeline:
+    """Serves calls; one for each configuration in force."""
+
+    def __init__(
+        self,
+        *,
+        router: Router,
+        providers: Mapping[str, Provider],
+        admission: Admission,
+        failover: Failover,
+        vitals: Vitals,
+        breakers: Breakers,
+        observe: Observe,
+        clock: Clock,
+        max_attempts: int,
+    ) -> None:
+        self._router = router
+        self._providers = providers
+        self._admission = admission
+        self._failover = failover
+        self._vitals = vitals
+        self._breakers = breakers
+        self._observe = observe
+        self._clock = clock
+        self._max_attempts = max_attempts
+
+    async def serve(self, call: Call, respond: Respond) -> None:
+        """Serve ``call``: ``respond`` is given the answer once its first event has come, and reads it to its end.
+
+        Raises CallError if nothing was responded. Cancelled (the client hung up), it lets go of everything at once.
+        """
+        record = Record(call, self._clock.time())
+        ledger: Ledger | None = None
+        meter: Meter | None = None
+        try:
+            limits = self._admission.book.of_call(call)
+            decision = self._router.decide(call, under_budget=limits.has_budget)
+            targets = [ranked.target for ranked in decision.ranked]
+            deadline = call.received_at + targets[0].timeouts.total
+            ledger = Ledger(self._admission, limits, worst_case(call, targets), deadline)
+            course = Course(targets, max_attempts=self._max_attempts, route=decision.ranked[0].route)
+            ask = partial(self._ask, record, ledger, deadline)
+            meter = await self._failover.first(course, ask, deadline)
+            record.served_by = meter.target
+            record.ttft_s = self._clock.monotonic() - call.received_at
+            await respond(Answer(record, decision, ledger, meter, self._clock))
+        except BaseException as error:
+            record.fail(error)
+            raise
+        finally:
+            self._leave(record, ledger, meter)
+
+    async def _ask(self, record: Record, ledger: Ledger, deadline: float, target: Target) -> Meter:
+        """One attempt on ``target``, noted from its start."""
+        await ledger.admit(target)
+        trial = record.begin(target, self._clock, self._vitals)
+        try:
+            reply = await attempt(record.call, target, self._providers[target.provider], deadline, self._clock)
+        except UpstreamError as error:
+            trial.end(error)
+            ledger.give_back()
+            record.waited_s += self._clock.monotonic() - trial.began_at
+            raise
+        trial.has_answered(reply.status)
+        return Meter(record.call, target, reply, self._clock)
+
+    def _leave(self, record: Record, ledger: Ledger | None, meter: Meter | None) -> None:
+        """Give everything back, whatever happened. Plain code: it runs to its end in one go, hang-up or not."""
+        bill = NOTHING_OWED
+        if meter is not None:
+            meter.close()
+            bill = meter.bill
+            if meter.error is not None:
+                self._breakers.record(meter.target.id, meter.error)
+        elif (cut_off := record.running_target) is not None:
+            bill = bill_of_cut_off(record.call, cut_off)
+        record.end(meter, bill)
+        held_nanousd = 0
+        if ledger is not None:
+            usage = bill.usage
+            ledger.settle(Consumption(tokens=usage.total, images=usage.images, cost_nanousd=bill.cost_nanousd))
+            held_nanousd = ledger.worst.cost_nanousd
+        self._observe(record.outcome(bill, held_nanousd=held_nanousd, now=self._clock.monotonic()))

@@ -1,0 +1,155 @@
+"""The notebook of one call, from which its Outcome is written at the end."""
+
+from __future__ import annotations
+
+import asyncio
+
+from gateway.core.clock import Clock
+from gateway.core.errors import CallError, UpstreamError
+from gateway.core.types import Attempt, Call, Outcome, Target
+from gateway.health.breaker import NOT_ITS_FAULT
+from gateway.health.vitals import Vitals
+from gateway.pipeline.bill import Bill
+from gateway.pipeline.meter import Meter
+
+HTTP_OK = 200
+CLIENT_GONE = 499
+"""nginx's status for a client that closed its connection; no client ever sees it."""
+
+
+class Trial:
+    """An attempt under way. Ends once; its target's vitals hear of it."""
+
+    __slots__ = ("_call", "_clock", "_vitals", "attempt", "began_at", "status", "target", "ttft_s")
+
+    def __init__(self, call: Call, target: Target, clock: Clock, vitals: Vitals) -> None:
+        self._call = call
+        self._clock = clock
+        self._vitals = vitals
+        self.target = target
+        self.began_at = clock.monotonic()
+        self.ttft_s: float | None = None
+        self.status: int | None = None
+        self.attempt: Attempt | None = None
+        vitals.began(target.id, call.stream)
+
+    def has_answered(self, status: int) -> None:
+        """The first event has come."""
+        self.status = status
+        self.ttft_s = self._clock.monotonic() - self.began_at
+
+    def end(
+        self, error: UpstreamError | None = None, *, tokens: int = 0, was_cancelled: bool = False, idle_s: float = 0
+    ) -> None:
+        """The attempt is over. ``idle_s`` is how long the provider had to wait for a slow client."""
+        if self.attempt is not None:
+            return
+        duration_s = self._clock.monotonic() - self.began_at - idle_s
+        says_nothing = was_cancelled or (error is not None and error.reason in NOT_ITS_FAULT)
+        self._vitals.ended(
+            self.target.id,
+            self._call.stream,
+            ok=None if says_nothing else error is None,
+            ttft_s=self.ttft_s,
+            duration_s=duration_s,
+            output_tokens=tokens,
+        )
+        self.attempt = Attempt(
+            target=self.target.id,
+            provider=self.target.provider,
+            model=self.target.model,
+            started_after_s=self.began_at - self._call.received_at,
+            duration_s=duration_s,
+            ttft_s=self.ttft_s,
+            status=error.status if error is not None else self.status,
+            error="cancelled" if was_cancelled else error.reason.value if error is not None else None,
+        )
+
+
+class Record:
+    """What is noted of a call while it runs."""
+
+    __slots__ = ("_at", "call", "error", "finish", "served_by", "status", "trials", "ttft_s", "waited_s")
+
+    def __init__(self, call: Call, at: float) -> None:
+        self.call = call
+        self._at = at
+        self.trials: list[Trial] = []
+        self.served_by: Target | None = None
+        self.status = HTTP_OK
+        self.error: str | None = None
+        self.finish: str | None = None
+        self.ttft_s: float | None = None
+        self.waited_s = 0.0
+        """Spent waiting for providers, or for the client to take its bytes."""
+
+    def begin(self, target: Target, clock: Clock, vitals: Vitals) -> Trial:
+        """An attempt on ``target`` begins."""
+        trial = Trial(self.call, target, clock, vitals)
+        self.trials.append(trial)
+        return trial
+
+    @property
+    def running_target(self) -> Target | None:
+        """The target of the attempt that has not ended, if any."""
+        return self.trials[-1].target if self.trials and self.trials[-1].attempt is None else None
+
+    def fail(self, error: BaseException) -> None:
+        """The call ended with ``error``: one for the client, a cancellation (it hung up), or a fault of ours."""
+        if isinstance(error, CallError):
+            self.status = error.status
+            self.error = error.code or error.type
+        elif isinstance(error, asyncio.CancelledError):
+            self.status = CLIENT_GONE
+            self.error = "client_closed_request"
+        else:
+            self.status = 500
+            self.error = "internal_error"
+
+    def end(self, meter: Meter | None, bill: Bill) -> None:
+        """All is over: note how the reply was read, and end the attempt that served it or was cut off."""
+        broke = None
+        if meter is not None:
+            self.waited_s += meter.waited_s
+            self.finish = meter.finish
+            broke = meter.error
+            if broke is not None and self.error is None:
+                # The client has a status of 200 and, at the end, an error event.
+                self.error = broke.reason.value
+        if self.trials:
+            self.trials[-1].end(
+                broke,
+                tokens=bill.usage.total_output,
+                was_cancelled=self.status != HTTP_OK and broke is None,
+                idle_s=meter.idle_s if meter is not None else 0.0,
+            )
+
+    def outcome(self, bill: Bill, *, held_nanousd: int, now: float) -> Outcome:
+        """The one record that everyone reads. ``now`` is monotonic."""
+        call = self.call
+        duration_s = now - call.received_at
+        target = self.served_by
+        return Outcome(
+            id=call.id,
+            endpoint=call.endpoint,
+            model=call.model,
+            key=call.caller.key,
+            team=call.caller.team,
+            user=call.user,
+            stream=call.stream,
+            status=self.status,
+            error=self.error,
+            target=target.id if target else None,
+            provider=target.provider if target else None,
+            attempts=tuple(trial.attempt for trial in self.trials if trial.attempt is not None),
+            usage=bill.usage,
+            is_usage_official=bill.is_official,
+            cost_nanousd=bill.cost_nanousd,
+            is_priced=bill.is_priced,
+            held_nanousd=held_nanousd,
+            finish=self.finish,
+            at=self._at,
+            duration_s=duration_s,
+            ttft_s=self.ttft_s,
+            overhead_s=max(0.0, duration_s - self.waited_s),
+        )
