@@ -1,0 +1,227 @@
+"""Which targets can serve a call at all: one small rule after another, the first that fails speaks.
+
+Capabilities that are not known count as there; bounds that can't be checked count as not met. So a guess of ours never
+refuses what the provider would do, and never lets through what somebody forbade.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
+
+import msgspec
+
+from gateway.core.body import JsonBody
+from gateway.core.money import usd
+from gateway.core.types import UNKNOWN, Endpoint, Feature, Target
+from gateway.routing import expect
+from gateway.routing.ask import Ask
+
+
+class Lack(msgspec.Struct, frozen=True):
+    """Why a target can't serve a call. ``rule`` is short and of a closed set, ``why`` a clause fit for a person."""
+
+    rule: str
+    why: str
+    param: str | None = None
+    """The request's field that asks for what is lacking; None where it is no fault of the request."""
+    code: str | None = None
+    """OpenAI's code for it, if it has one."""
+
+
+Rule = Callable[[Ask, Target], Lack | None]
+
+TOKENS_DOUBT = 0.8
+"""The truth may be so much of the likely input tokens; where that decides, the provider's own count is to decide."""
+
+FIELD_OF = {
+    Feature.VISION: "messages",
+    Feature.AUDIO: "messages",
+    Feature.TOOLS: "tools",
+    Feature.JSON_SCHEMA: "response_format",
+    Feature.LOGPROBS: "logprobs",
+    Feature.STREAMING: "stream",
+    Feature.MASK: "mask",
+    Feature.TRANSPARENT: "background",
+}
+"""The request's field that asks for a feature."""
+
+INPUT_OF = {Endpoint.CHAT: "messages", Endpoint.EMBEDDINGS: "input"}
+"""The request's field that holds the input tokens; ``prompt`` of the others."""
+
+
+def region(ask: Ask, target: Target) -> Lack | None:
+    allowed = ask.route.regions
+    if allowed is None or target.region in allowed:
+        return None
+    return Lack("region", f"region {target.region or 'unknown'} is not among {_some(allowed)}")
+
+
+def provider_off(ask: Ask, target: Target) -> Lack | None:
+    if target.provider not in ask.off:
+        return None
+    return Lack("provider_off", f"provider {target.provider} is off: it has no credential")
+
+
+def endpoint(ask: Ask, target: Target) -> Lack | None:
+    served = target.capabilities.endpoints
+    if served is None or ask.call.endpoint in served:
+        return None
+    return Lack("endpoint", f"does not serve /v1/{ask.call.endpoint}", "model")
+
+
+def features(ask: Ask, target: Target) -> Lack | None:
+    able = target.capabilities.features
+    if able is None:
+        return None
+    needed = ask.call.needs.features
+    if needed <= able and not (ask.call.stream and Feature.STREAMING not in able):
+        return None
+    lacking = [feature for feature in Feature if feature in needed and feature not in able]
+    if not lacking:
+        lacking = [Feature.STREAMING]
+    return Lack("features", f"can't do {', '.join(lacking)}", FIELD_OF[lacking[0]])
+
+
+def context(ask: Ask, target: Target) -> Lack | None:
+    room = target.capabilities.context_tokens
+    needs = ask.call.needs
+    if room is None or needs.input_tokens * TOKENS_DOUBT + (needs.output_tokens_max or 0) <= room:
+        return None
+    return Lack(
+        "context",
+        f"about {needs.input_tokens} input tokens and up to {needs.output_tokens_max or 0} of output do not fit"
+        f" its context of {room}",
+        INPUT_OF.get(ask.call.endpoint, "prompt"),
+        "context_length_exceeded",
+    )
+
+
+def output_ceiling(ask: Ask, target: Target) -> Lack | None:
+    most = target.capabilities.max_output_tokens
+    asked = ask.call.needs.output_tokens_max
+    if most is None or asked is None or asked <= most:
+        return None
+    body = ask.call.body
+    is_old_name = isinstance(body, JsonBody) and "max_tokens" in body.fields
+    param = "max_tokens" if is_old_name else "max_completion_tokens"
+    return Lack("output_ceiling", f"writes at most {most} output tokens, not {asked}", param)
+
+
+def image_size(ask: Ask, target: Target) -> Lack | None:
+    sizes = target.capabilities.image_sizes
+    size = ask.call.needs.image_size
+    if sizes is None or size == "auto" or size in sizes or not ask.call.needs.images:
+        return None
+    return Lack("image_size", f"makes no images of {size}, only {_some(sizes)}", "size")
+
+
+def image_format(ask: Ask, target: Target) -> Lack | None:
+    formats = target.capabilities.image_formats
+    format = ask.call.needs.image_format
+    if formats is None or format is None or format in formats:
+        return None
+    return Lack("image_format", f"writes no {format} images, only {_some(formats)}", "output_format")
+
+
+def image_count(ask: Ask, target: Target) -> Lack | None:
+    most = target.capabilities.max_images
+    if most is None or ask.call.needs.images <= most:
+        return None
+    return Lack("image_count", f"makes at most {most} images a request, not {ask.call.needs.images}", "n")
+
+
+def provider_choice(ask: Ask, target: Target) -> Lack | None:
+    route = ask.route
+    if route.only is not None and target.provider not in route.only:
+        return Lack("provider_choice", f"provider {target.provider} is not among {_some(route.only)}")
+    if target.provider in route.ignore:
+        return Lack("provider_choice", f"provider {target.provider} is to be ignored")
+    return None
+
+
+def priced(ask: Ask, target: Target) -> Lack | None:
+    if target.price is not None or not ask.under_budget:
+        return None
+    return Lack("priced", "its price is not known, and the call is under a budget")
+
+
+def cost_ceiling(ask: Ask, target: Target) -> Lack | None:
+    most = ask.route.max_cost_nanousd
+    if most is None:
+        return None
+    cost = expect.cost_nanousd(ask.call, target, ask.reading(target))
+    if cost is None:
+        return Lack("cost_ceiling", f"its price is not known, and at most ${usd(most)} may be spent")
+    return Lack("cost_ceiling", f"would cost about ${usd(cost)}, over ${usd(most)}") if cost > most else None
+
+
+def quality_floor(ask: Ask, target: Target) -> Lack | None:
+    least = ask.route.min_quality
+    if least is None:
+        return None
+    task = ask.route.task
+    score = quality_of(target, task)
+    if score is None:
+        return Lack("quality_floor", f"has no quality score for {task}, and {least:g} is the least wanted")
+    return Lack("quality_floor", f"quality {score:g} for {task} is under {least:g}") if score < least else None
+
+
+def latency_ceiling(ask: Ask, target: Target) -> Lack | None:
+    most_s = ask.route.max_latency_s
+    if most_s is None:
+        return None
+    latency_s = expect.latency_s(ask.call, ask.reading(target))
+    if latency_s is None or latency_s <= most_s:
+        return None
+    return Lack("latency_ceiling", f"would take about {latency_s:.2f} s, over {most_s:g} s")
+
+
+RULES: tuple[Rule, ...] = (
+    region,  # first: what it leaves out was forbidden, whatever else is lacking
+    provider_off,
+    endpoint,
+    features,
+    context,
+    output_ceiling,
+    image_size,
+    image_format,
+    image_count,
+    provider_choice,
+    priced,
+    cost_ceiling,
+    quality_floor,
+    latency_ceiling,
+)
+CAPABILITY_RULES = frozenset({endpoint, features, context, output_ceiling, image_size, image_format, image_count})
+RULES_WITHOUT_CAPABILITIES = tuple(rule for rule in RULES if rule not in CAPABILITY_RULES)
+
+
+def lack_of(ask: Ask, target: Target) -> Lack | None:
+    """Why ``target`` can't serve the call, its breaker apart; None if it can."""
+    for rule in RULES_WITHOUT_CAPABILITIES if target.capabilities is UNKNOWN else RULES:
+        lack = rule(ask, target)
+        if lack is not None:
+            return lack
+    return None
+
+
+def breaker_lack(ask: Ask, target: Target) -> Lack:
+    """How to say that the target's breaker keeps it out: no rule, for when nothing else is lacking it is overruled."""
+    breakers = ask.breakers
+    state = breakers.state(target.id).replace("_", "-")
+    reopens_in_s = breakers.reopens_in_s(target.id)
+    return Lack("breaker", f"circuit {state} after {breakers.reason(target.id)}, tried again in {reopens_in_s:.1f} s")
+
+
+def quality_of(target: Target, task: str) -> float | None:
+    """The target's score for ``task``, or its default score, from 0 to 100; None if it has neither."""
+    quality = target.quality
+    score = quality.get(task)
+    return quality.get("default") if score is None else score
+
+
+def _some(names: AbstractSet[str], most: int = 8) -> str:
+    listed = sorted(names)
+    more = f" and {len(listed) - most} more" if len(listed) > most else ""
+    return (", ".join(listed[:most]) + more) or "none"
