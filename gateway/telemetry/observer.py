@@ -1,0 +1,73 @@
+"""Readers of the one Outcome, and the fence between them and the call."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Protocol
+
+from gateway.core.clock import Clock
+from gateway.core.types import Outcome
+
+_log = logging.getLogger(__name__)
+
+
+class Observer(Protocol):
+    """Is told of every call once, when all is over.
+
+    Called on the event loop, in the exit of a call: it takes microseconds, waits for nothing, and puts off to a
+    thread of its own whatever may block.
+    """
+
+    def observe(self, outcome: Outcome) -> None: ...
+
+
+class Observers:
+    """Hands each Outcome to every observer, in order. One that raises is logged and hurts neither call nor neighbour.
+
+    A broken observer fails on every call, so each is logged at most once a ``quiet_s``, with its traceback and the
+    count of failures since the line before.
+    """
+
+    def __init__(self, observers: Iterable[Observer], clock: Clock, *, quiet_s: float = 60.0) -> None:
+        self._watches = tuple(_Watch(observer) for observer in observers)
+        self._clock = clock
+        self._quiet_s = quiet_s
+
+    @property
+    def failures(self) -> int:
+        """How often an observer has raised, all of them together."""
+        return sum(watch.failures for watch in self._watches)
+
+    def observe(self, outcome: Outcome) -> None:
+        for watch in self._watches:
+            try:
+                watch.observe(outcome)
+            except Exception:  # noqa: BLE001  whatever it is, the call must not feel it
+                self._report(watch)
+
+    def _report(self, watch: _Watch) -> None:
+        watch.failures += 1
+        now = self._clock.monotonic()
+        if watch.quiet_until is not None and now < watch.quiet_until:
+            return
+        watch.quiet_until = now + self._quiet_s
+        since, watch.reported = watch.failures - watch.reported, watch.failures
+        # The outcome stays out of the line: its user field is the client's to fill.
+        _log.error("observer %s failed (%d times since the last report)", watch.name, since, exc_info=True)
+
+    def __repr__(self) -> str:
+        return f"<Observers {', '.join(watch.name for watch in self._watches)}>"
+
+
+class _Watch:
+    """One observer and how it has fared."""
+
+    __slots__ = ("failures", "name", "observe", "quiet_until", "reported")
+
+    def __init__(self, observer: Observer) -> None:
+        self.observe = observer.observe
+        self.name = type(observer).__name__
+        self.failures = 0
+        self.reported = 0
+        self.quiet_until: float | None = None

@@ -1,0 +1,176 @@
+"""One structured line a call. No prompts, no replies, no keys: the Outcome holds none.
+
+The names of the JSON fields are a contract with whoever reads the logs; ``docs/observability.md`` lists them.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Literal, overload
+
+import msgspec
+
+from gateway.core.money import usd
+from gateway.core.types import Attempt, Outcome
+from gateway.core.usage import Usage
+from gateway.telemetry.log_writer import LogWriter
+from gateway.telemetry.redaction import redact
+
+LogFormat = Literal["json", "pretty"]
+
+USAGE_FIELDS = (
+    "input",
+    "cached_input",
+    "cache_write",
+    "image_input",
+    "cached_image_input",
+    "audio_input",
+    "output",
+    "reasoning",
+    "image_output",
+    "audio_output",
+    "images",
+)
+
+_MAX_NAME = 256
+_PLAIN = frozenset(("", "stop", "length", "tool_calls", "content_filter"))
+"""What needs no look: nearly every ``finish``."""
+_encode = msgspec.json.Encoder().encode
+
+
+class RequestLog:
+    """Writes each Outcome as one line. An Observer; the encoding is left to the writer's thread."""
+
+    def __init__(self, writer: LogWriter, format: LogFormat = "json") -> None:
+        self._put = writer.put
+        self._line = json_line if format == "json" else pretty_line
+
+    def observe(self, outcome: Outcome) -> None:
+        self._put(self._line, outcome)
+
+
+def json_line(outcome: Outcome) -> bytes:
+    """The call as one JSON object and a line end. Durations are seconds; ``time`` is the call's arrival, UTC."""
+    usage = outcome.usage
+    return (
+        _encode(
+            {
+                "time": iso_time(outcome.at),
+                "level": _level(outcome),
+                "event": "call",
+                "id": outcome.id,
+                "endpoint": outcome.endpoint,
+                "model": _model(outcome),
+                "key": outcome.key,
+                "team": outcome.team,
+                "user": _foreign(outcome.user),
+                "stream": outcome.stream,
+                "status": outcome.status,
+                "error": outcome.error,
+                "provider": outcome.provider,
+                "target": outcome.target,
+                "attempts": [_attempt(attempt) for attempt in outcome.attempts],
+                "usage": {name: count for name in USAGE_FIELDS if (count := getattr(usage, name))},
+                "usage_official": outcome.is_usage_official,
+                "cost_usd": usd(outcome.cost_nanousd),
+                "cost_nanousd": outcome.cost_nanousd,
+                "held_nanousd": outcome.held_nanousd,
+                "finish": _foreign(outcome.finish),
+                "duration_s": round(outcome.duration_s, 6),
+                "ttft_s": _rounded(outcome.ttft_s),
+                "overhead_s": round(outcome.overhead_s, 6),
+            }
+        )
+        + b"\n"
+    )
+
+
+def _attempt(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "target": attempt.target,
+        "status": attempt.status,
+        "error": attempt.error,
+        "started_after_s": round(attempt.started_after_s, 6),
+        "duration_s": round(attempt.duration_s, 6),
+        "ttft_s": _rounded(attempt.ttft_s),
+    }
+
+
+def pretty_line(outcome: Outcome) -> bytes:
+    """The call as a line for a person at a terminal."""
+    words = [
+        clock_time(outcome.at),
+        str(outcome.status),
+        outcome.endpoint.value,
+        printable(_model(outcome)),
+        f"-> {outcome.target or outcome.provider or 'nobody'}",
+        f"{outcome.duration_s:.3f}s",
+    ]
+    if outcome.stream and outcome.ttft_s is not None:
+        words.append(f"ttft {outcome.ttft_s:.3f}s")
+    words.append(f"overhead {outcome.overhead_s * 1000:.2f}ms")
+    words.extend(_consumed(outcome.usage))
+    words.append(f"${usd(outcome.cost_nanousd)}")
+    words.append(f"key={outcome.key}")
+    if failed := [f"{attempt.target}:{attempt.error}" for attempt in outcome.attempts if attempt.error]:
+        words.append(f"failed={','.join(failed)}")
+    if outcome.error:
+        words.append(f"error={printable(_foreign(outcome.error))}")
+    words.append(printable(outcome.id))
+    return (" ".join(words) + "\n").encode()
+
+
+def _consumed(usage: Usage) -> list[str]:
+    words = []
+    if usage.total:
+        words.append(f"{usage.total_input}+{usage.total_output} tokens")
+    if usage.images:
+        words.append(f"{usage.images} images")
+    return words
+
+
+def _level(outcome: Outcome) -> str:
+    return "info" if outcome.status < 500 else "warning"
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 6)
+
+
+def _model(outcome: Outcome) -> str:
+    # A call that went well named a configured model; only a failed one may name anything.
+    return outcome.model if outcome.error is None else _foreign(outcome.model)
+
+
+@overload
+def _foreign(text: str) -> str: ...
+@overload
+def _foreign(text: str | None) -> str | None: ...
+def _foreign(text: str | None) -> str | None:
+    """What a client or a provider may have filled with anything: bounded, and rid of what looks like a key."""
+    if text is None or text in _PLAIN:
+        return text
+    return redact(encodable(text[:_MAX_NAME]))
+
+
+def encodable(text: str) -> str:
+    """``text`` as UTF-8 can hold it: half a surrogate pair becomes a question mark."""
+    return text if text.isascii() else text.encode(errors="replace").decode()
+
+
+def iso_time(at: float) -> str:
+    """Seconds since the epoch as RFC 3339, UTC, in milliseconds."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def clock_time(at: float) -> str:
+    """Seconds since the epoch as the time of day, UTC, in milliseconds."""
+    return datetime.fromtimestamp(at, UTC).time().isoformat(timespec="milliseconds")
+
+
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if code != 0x09}
+
+
+def printable(text: str) -> str:
+    """``text`` on one line, without what a terminal would obey."""
+    return text.translate(_CONTROLS)
