@@ -113,11 +113,14 @@ class Counters:
         held = self._open.get(reservation_id)
         if held is None:
             return
-        claims, parts, _ = held
+        claims, parts, since_us = held
         if len(amounts) != len(claims):
             raise ValueError(f"{len(claims)} claims were held, {len(amounts)} amounts can't settle them")
-        del self._open[reservation_id]
         now_us = int(self._monotonic() * US)
+        if now_us - since_us >= self._hold_lease_us:
+            self._expire(now_us)
+            return
+        del self._open[reservation_id]
         for claim, part, amount in zip(claims, parts, amounts, strict=True):
             part.settle(reservation_id, claim.amount, amount, now_us)
 

@@ -1,0 +1,184 @@
+"""The file behind ``sqlite://``: what is spent and held in each window, one row a counter and window.
+
+Rows carry absolute amounts, not changes: writing one twice does no harm, and what waits for a disk that is full is
+never more than a row a counter. Everything here blocks, and is for one thread.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+
+from gateway.core.errors import StoreUnavailable
+
+DAY_S = 86_400.0
+LARGEST = 2**63 - 1
+"""SQLite's largest integer: 9.2 billion dollars in nano-dollars."""
+
+SPEND = """
+    CREATE TABLE spend (
+        counter TEXT NOT NULL,
+        period TEXT NOT NULL,
+        spent INTEGER NOT NULL,
+        held INTEGER NOT NULL,
+        ends_s REAL,
+        PRIMARY KEY (counter, period)
+    ) WITHOUT ROWID
+"""
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = ((SPEND, "CREATE INDEX spend_by_end ON spend (ends_s)"),)
+"""What turns schema n into n + 1. A released one is never changed; a later need gets one of its own."""
+
+UPSERT = (
+    "INSERT INTO spend (counter, period, spent, held, ends_s) VALUES (?, ?, ?, ?, ?)"
+    # Within a window spend only grows. A smaller sum would come from a clock that was set back too far to remember.
+    " ON CONFLICT DO UPDATE SET spent = max(spent, excluded.spent), held = excluded.held, ends_s = excluded.ends_s"
+)
+
+Row = tuple[str, str, int, int, float | None]
+"""Counter, window id, spent, held, end of the window in seconds since the epoch (None where it never ends)."""
+
+
+class Found(msgspec.Struct, frozen=True):
+    """What an earlier process left: spend by (counter, window id), in windows that may still be asked for."""
+
+    spent: dict[tuple[str, str], int]
+    charged: int
+    """The sum of holds that were never settled, now charged at their worst case."""
+    charged_counters: int
+
+
+class Journal:
+    """One SQLite file, in WAL mode, each commit flushed to the disk.
+
+    A second process is kept out by a lock on a file beside it, ``<name>.lock``, which ends with the process that holds
+    it, however that ends. The database itself stays readable for others (backups, a shell).
+    """
+
+    def __init__(self, path: Path, *, busy_s: float = 1.0) -> None:
+        self.path = path
+        self._busy_s = busy_s
+        self._lock: sqlite3.Connection | None = None
+        self._db: sqlite3.Connection | None = None
+
+    def __repr__(self) -> str:
+        return f"<Journal {self.path} {'open' if self._db else 'closed'}>"
+
+    def open(self, now_s: float, retention_s: float) -> Found:
+        """Lock, migrate and recover the file. Raises StoreUnavailable, saying what to do; then nothing stays open."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = self._locked()
+            self._db = self._connect()
+            return _recover(self._db, now_s, retention_s)
+        except (sqlite3.Error, OSError) as error:
+            self.close()
+            raise StoreUnavailable(
+                f"{self.path} can't be used as the state store: {error}. Check that its folder is writable, that the "
+                "disk has room and that no other program has the file locked; or choose another file in state.url."
+            ) from error
+        except StoreUnavailable:
+            self.close()
+            raise
+
+    def write(self, rows: Sequence[Row]) -> None:
+        """All rows in one transaction. Raises sqlite3.Error; then none is written, and the next call starts afresh."""
+        try:
+            db = self._db = self._db or self._connect()
+            with db:
+                db.executemany(UPSERT, [(key, id, _fit(spent), _fit(held), end) for key, id, spent, held, end in rows])
+        except sqlite3.Error:
+            # After an I/O error a connection may stay unusable; a new one costs nothing here.
+            self._disconnect()
+            raise
+
+    def prune(self, before_s: float) -> None:
+        """Forget the windows that ended before ``before_s``. Raises sqlite3.Error."""
+        self._db = self._db or self._connect()
+        with self._db as db:
+            db.execute("DELETE FROM spend WHERE ends_s < ?", (before_s,))
+
+    def close(self) -> None:
+        """Closing again does nothing."""
+        self._disconnect()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _disconnect(self) -> None:
+        db, self._db = self._db, None
+        if db is not None:
+            db.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        # The thread that opened it may end before the one that closes it; never two at a time.
+        db = sqlite3.connect(self.path, timeout=self._busy_s, check_same_thread=False)
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = FULL")
+            _migrate(db, self.path)
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _locked(self) -> sqlite3.Connection:
+        lock = sqlite3.connect(f"{self.path}.lock", timeout=0, check_same_thread=False)
+        try:
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            lock.close()
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+            raise StoreUnavailable(
+                f"{self.path} is in use by another running gateway. Stop that one or give this one a file of its own; "
+                "gateways that are to share limits and budgets need a redis:// store."
+            ) from None
+        return lock
+
+
+def _migrate(db: sqlite3.Connection, path: Path) -> None:
+    with closing(db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")) as found:
+        tables = {name for (name,) in found}
+    if tables and "schema_version" not in tables:
+        raise StoreUnavailable(f"{path} is a database of some other program. Choose another file in state.url.")
+    with db:
+        db.execute("BEGIN IMMEDIATE")
+        db.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
+        row = db.execute("SELECT version FROM schema_version").fetchone()
+        version = row[0] if row else 0
+        if version > len(MIGRATIONS):
+            raise StoreUnavailable(
+                f"{path} was written by a newer release (schema {version}, this one knows {len(MIGRATIONS)}). "
+                "Run that release, or choose another file in state.url."
+            )
+        for statement in _flat(MIGRATIONS[version:]):
+            db.execute(statement)
+        # Written at each start, needed or not: a disk that takes no write is found out now, not under traffic.
+        db.execute("DELETE FROM schema_version")
+        db.execute("INSERT INTO schema_version VALUES (?)", (len(MIGRATIONS),))
+
+
+def _recover(db: sqlite3.Connection, now_s: float, retention_s: float) -> Found:
+    with db:
+        db.execute("DELETE FROM spend WHERE ends_s < ?", (now_s - retention_s,))
+        # SQLite's own sum() fails past 2**63; Python's doesn't.
+        held = [amount for (amount,) in db.execute("SELECT held FROM spend WHERE held > 0")]
+        db.execute(f"UPDATE spend SET spent = min(spent, {LARGEST} - held) + held, held = 0 WHERE held > 0")  # noqa: S608  a constant
+        rows = db.execute(
+            "SELECT counter, period, spent FROM spend WHERE ends_s IS NULL OR ends_s > ?", (now_s - DAY_S,)
+        )
+        spent = {(counter, period): amount for counter, period, amount in rows}
+    return Found(spent=spent, charged=sum(held), charged_counters=len(held))
+
+
+def _flat(groups: Iterable[Iterable[str]]) -> list[str]:
+    return [statement for group in groups for statement in group]
+
+
+def _fit(amount: int) -> int:
+    return min(amount, LARGEST)

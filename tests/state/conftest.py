@@ -1,0 +1,39 @@
+"""Every store, through one fixture: a new kind is one more line in ``STORES``."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from gateway.state.base import Store
+from gateway.state.memory import MemoryStore
+from gateway.state.sqlite import SqliteStore
+from tests.clock import FrozenClock
+
+STORES: dict[str, Callable[[FrozenClock, Path], Store]] = {
+    "memory": lambda clock, folder: MemoryStore(clock),
+    "sqlite": lambda clock, folder: SqliteStore(folder / "state" / "sluice.db", clock),
+}
+
+MakeStore = Callable[[FrozenClock, Path], Store]
+
+
+@pytest.fixture(params=list(STORES))
+def make_store(request: pytest.FixtureRequest) -> MakeStore:
+    return STORES[request.param]
+
+
+@pytest.fixture
+def clock() -> FrozenClock:
+    # Tuesday 2023-11-14 22:13:20 UTC.
+    return FrozenClock(1_700_000_000.0)
+
+
+@pytest.fixture
+async def store(make_store: MakeStore, clock: FrozenClock, tmp_path: Path) -> AsyncIterator[Store]:
+    store = make_store(clock, tmp_path)
+    await store.start()
+    yield store
+    await store.aclose()
