@@ -1,0 +1,95 @@
+"""Who gets in, and that budgets can hold."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+from gateway.settings.rules.view import View
+
+SHORT = 16
+"""Characters; a key of fewer can be guessed, or is a word."""
+
+
+def keys_differ(view: View) -> None:
+    names: dict[str, int] = {}
+    digests: dict[str, int] = {}
+    for index, key in enumerate(view.settings.keys):
+        first = names.setdefault(key.name, index)
+        if first != index:
+            fix = "Name each key differently: spend and limits are kept by name."
+            view.error(("keys", index, "name"), f"is the name of key {first} too", fix)
+        if not key.sha256:
+            continue
+        first = digests.setdefault(key.sha256, index)
+        if first != index:
+            field = "key_sha256" if key.key is None else "key"
+            view.error(("keys", index, field), f"is the same as that of key {first}", "Give each its own.")
+
+
+def keys_are_given_once(view: View) -> None:
+    for index, key in enumerate(view.settings.keys):
+        if not view.is_whole(("keys", index)):
+            continue
+        if key.key is None and key.key_sha256 is None:
+            view.error(("keys", index), "has no key", "Add key: ${NAME}, or key_sha256: with its hash.")
+        elif key.key is not None and key.key_sha256 is not None:
+            view.error(("keys", index, "key_sha256"), "is given beside key", "Keep one of the two.")
+        elif key.key is not None and not key.key.get_secret_value():
+            view.error(("keys", index, "key"), "is empty", "Give it a value, or take the whole key out.")
+
+
+def keys_are_hard_to_guess(view: View) -> None:
+    settings = view.settings
+    secrets = [(("keys", index, "key"), key.key) for index, key in enumerate(settings.keys)]
+    for place, secret in (*secrets, (("server", "admin_key"), settings.server.admin_key)):
+        if secret is not None and 0 < len(secret.get_secret_value()) < SHORT:
+            view.warning(place, f"is shorter than {SHORT} characters", "Make one with: openssl rand -hex 24")
+    admin = settings.server.admin_key
+    if admin is not None and any(key.key == admin for key in settings.keys) and admin.get_secret_value():
+        view.error(("server", "admin_key"), "is also the key of a client", "Give the control plane its own.")
+
+
+def open_access_stays_home(view: View) -> None:
+    host = view.settings.server.host
+    if not view.has_keys() and not _is_loopback(host):
+        view.error(
+            ("server", "host"),
+            "there are no keys, so whoever reaches this address could spend your money",
+            "Add a key under keys: (sluice keys create makes one), or set server.host: 127.0.0.1.",
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def workers_share_a_store(view: View) -> None:
+    settings = view.settings
+    if settings.server.workers > 1 and not settings.state.is_shared and view.is_whole(("state",)):
+        view.error(
+            ("server", "workers"),
+            f"{settings.server.workers} workers can't share a {settings.state.scheme} store: each would spend every "
+            "budget anew",
+            "Set state.url: redis://host:6379/0, or workers: 1.",
+        )
+
+
+def budgets_are_plain(view: View) -> None:
+    for place, budgets in view.budgets():
+        seen: set[str] = set()
+        for index, budget in enumerate(budgets):
+            if budget.per in seen:
+                what = f"is a second budget per {budget.per}; only the smaller would have an effect"
+                view.error((*place, index), what, "Keep one for each window.")
+            seen.add(budget.per)
+
+
+def budgets_are_remembered(view: View) -> None:
+    if view.settings.state.scheme != "memory" or not view.is_whole(("state",)):
+        return
+    if any(budgets for _, budgets in view.budgets()):
+        what = "memory:// forgets at exit, so every budget starts anew with the process"
+        view.warning(("state", "url"), what, "Set state.url: sqlite:///data/sluice.db, or a redis:// URL.")

@@ -1,0 +1,33 @@
+"""The root of the configuration."""
+
+from __future__ import annotations
+
+from pydantic import ConfigDict, Field
+
+from gateway.settings.access import Everyone, Key, Team
+from gateway.settings.model import Model
+from gateway.settings.provider import Provider
+from gateway.settings.server import Server, State
+from gateway.settings.values import ModelName, Name, Section
+
+
+class Settings(Section):
+    """All settings of a gateway, checked. Holds secrets, and shows none of them."""
+
+    model_config = ConfigDict(title="Sluice configuration")
+
+    server: Server = Field(default_factory=Server, description="The gateway process.")
+    state: State = Field(default_factory=State, description="Where counters and spend are kept.")
+    providers: dict[Name, Provider] = Field(
+        default_factory=dict, description="Accounts at upstream APIs, by a name of your choice."
+    )
+    models: dict[ModelName, Model] = Field(
+        default_factory=dict, description="What clients can ask for, by its public name."
+    )
+    teams: dict[Name, Team] = Field(default_factory=dict, description="Groups of keys, by name.")
+    keys: tuple[Key, ...] = Field(
+        default=(), description="Who may call. None at all: whoever reaches the loopback address."
+    )
+    everyone: Everyone = Field(
+        default_factory=Everyone, alias="global", description="What holds for all calls together."
+    )

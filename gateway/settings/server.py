@@ -1,0 +1,127 @@
+"""The gateway process and its store."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, Field, SecretStr
+
+from gateway.settings.values import IsNumber, Secret, Section, Wait, Wrong
+
+SCHEMES = ("memory", "sqlite", "redis", "rediss", "redis+cluster")
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError, KeyError):
+        raise Wrong("is not a time zone known here", "Name one of the IANA list, like UTC or Europe/Berlin.") from None
+    return name
+
+
+def _store_url(url: SecretStr) -> SecretStr:
+    said = url.get_secret_value()
+    scheme, _, rest = said.partition("://")
+    if scheme not in SCHEMES or "://" not in said or (scheme == "memory" and rest):
+        raise Wrong(
+            "is no store that Sluice has",
+            "Use memory://, sqlite:///data/sluice.db, redis://host:6379/0, rediss:// or redis+cluster://.",
+        )
+    if scheme == "sqlite" and not (rest.startswith("/") and rest.strip("/")):
+        raise Wrong("names no file", "Write sqlite:///data/sluice.db, or sqlite:////var/lib/sluice.db with its root.")
+    if scheme.startswith("redis") and not rest.rpartition("@")[2].strip("/"):
+        raise Wrong("names no host", "Write redis://host:6379/0.")
+    return url
+
+
+class Log(Section):
+    """The log on standard error: one line a call, no prompts, no secrets."""
+
+    format: Literal["json", "pretty"] = Field(default="json", description="`json` for machines, `pretty` for people.")
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least serious lines that are written. Each call is one line at `info`."
+    )
+
+
+class Server(Section):
+    """The gateway process."""
+
+    host: Annotated[str, Field(min_length=1)] = Field(
+        default="127.0.0.1",
+        description="The address to listen on; `0.0.0.0` for all. Without any `keys`, only loopback is taken.",
+    )
+    port: Annotated[int, IsNumber] = Field(
+        default=8080, ge=0, le=65_535, description="The port to listen on; 0 takes any free one."
+    )
+    workers: Annotated[int, IsNumber] = Field(
+        default=1, ge=1, le=256, description="Processes that share the port. More than one needs a redis store."
+    )
+    max_body_mb: Annotated[float, IsNumber] = Field(
+        default=64,
+        gt=0,
+        le=4096,
+        allow_inf_nan=False,
+        description="The largest request body, in MB of 1,000,000 bytes; a larger one is refused before it is read.",
+    )
+    spool_mb: Annotated[float, IsNumber] = Field(
+        default=1,
+        ge=0,
+        le=4096,
+        allow_inf_nan=False,
+        description="Multipart files above this many MB wait on disk and not in memory.",
+    )
+    admin_key: Secret | None = Field(
+        default=None, description="The bearer key of the control plane, `/admin/v1`. Empty: no control plane."
+    )
+    attempts: Annotated[int, IsNumber] = Field(
+        default=6,
+        ge=1,
+        le=100,
+        description="The most upstream calls that one client's call may make, fallbacks included.",
+    )
+    hold_wait_s: Wait = Field(
+        default=2,
+        description="How long a call waits when only what running calls hold stands in the way of its budget. 0: "
+        "it is refused at once.",
+    )
+    shutdown_grace_s: Wait = Field(
+        default=30, description="How long running calls may go on after SIGTERM before they are cut off and settled."
+    )
+    timezone: Annotated[str, AfterValidator(_zone)] = Field(
+        default="UTC", description="The IANA time zone in which budget windows begin and dates are read."
+    )
+    log: Log = Field(default_factory=Log, description="What is logged, and how.")
+
+    @property
+    def max_body_bytes(self) -> int:
+        return int(self.max_body_mb * 1_000_000)
+
+    @property
+    def spool_bytes(self) -> int:
+        return int(self.spool_mb * 1_000_000)
+
+
+class State(Section):
+    """Where counters and spend are kept."""
+
+    url: Annotated[Secret, AfterValidator(_store_url)] = Field(
+        default=SecretStr("memory://"),
+        description="`memory://` forgets at exit. `sqlite:///data/sluice.db` keeps spend over restarts of one process "
+        "(relative to the working directory; four slashes for an absolute path). `redis://`, `rediss://` and "
+        "`redis+cluster://` share it among workers and replicas.",
+    )
+    on_outage: Literal["open", "closed", "local"] = Field(
+        default="local",
+        description="What to do when the store can't answer: `open` lets calls pass uncounted, `closed` refuses them, "
+        "`local` counts in each process until it is back.",
+    )
+
+    @property
+    def scheme(self) -> str:
+        return self.url.get_secret_value().partition("://")[0]
+
+    @property
+    def is_shared(self) -> bool:
+        """Several processes can use it at once."""
+        return self.scheme.startswith("redis")

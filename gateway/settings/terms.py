@@ -1,0 +1,129 @@
+"""The terms that several sections share: time-outs, limits, budgets and prices."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from gateway.settings.values import Count, Seconds, Section, Usd, Wrong
+
+Window = Literal["hour", "day", "week", "month", "total"]
+
+RATES = (
+    "input",
+    "cached_input",
+    "cache_write",
+    "output",
+    "image_input",
+    "cached_image_input",
+    "image_output",
+    "audio_input",
+    "audio_output",
+)
+"""The token rates of a price, USD a million tokens."""
+
+
+class Timeouts(Section):
+    """Seconds. What is left out comes from the next wider place: target, model, provider, then the defaults."""
+
+    connect: Seconds | None = Field(
+        default=None, description="Name look-up, TCP and TLS of an upstream connection. 2 if said nowhere."
+    )
+    first_byte: Seconds | None = Field(
+        default=None,
+        description="From the end of the request to the first byte of the reply's head. 60 if said nowhere; images "
+        "need more than chat.",
+    )
+    idle: Seconds | None = Field(
+        default=None, description="The longest silence within a reply's body. 30 if said nowhere."
+    )
+    total: Seconds | None = Field(default=None, description="The whole call, all its attempts. 600 if said nowhere.")
+
+
+class Limits(Section):
+    """Ceilings on rates and on concurrency. What is left out is not limited."""
+
+    rpm: Count | None = Field(default=None, description="Requests a minute.")
+    tpm: Count | None = Field(default=None, description="Tokens a minute, input and output together.")
+    images_per_minute: Count | None = Field(default=None, description="Images produced a minute.")
+    concurrency: Count | None = Field(default=None, description="Calls that run at the same time.")
+
+
+class Budget(Section):
+    """A ceiling on money in a window of the calendar."""
+
+    usd: Usd = Field(gt=0, description="USD that may be spent in each window. Never passed, whatever the concurrency.")
+    per: Window = Field(
+        description="The window: an hour, a day, a week from Monday, a month, or `total` for all time. Begins in the "
+        "time zone of `server.timezone`."
+    )
+
+
+def _rates(value: Any) -> Any:
+    if value == "free":
+        return {**dict.fromkeys((*RATES, "per_request"), Decimal(0)), "per_image": {"default": Decimal(0)}}
+    if isinstance(value, str):
+        raise Wrong("must be `free` or a mapping of rates", "Write free, or {input: 0.25, output: 2}.")
+    return value
+
+
+def _lines(value: Any) -> Any:
+    if isinstance(value, int | float | str | Decimal) and not isinstance(value, bool):
+        return {"default": value}
+    return value
+
+
+def _check_lines(lines: dict[str, Decimal]) -> dict[str, Decimal]:
+    for line in lines:
+        quality, slash, size = line.partition("/")
+        if line != "default" and not (quality and slash and size):
+            raise Wrong("has a line that is no quality/size", "Name lines like high/1024x1536, or default.")
+    return lines
+
+
+Lines = Annotated[
+    dict[str, Usd],
+    BeforeValidator(_lines, json_schema_input_type=dict[str, Usd] | Usd),
+    AfterValidator(_check_lines),
+]
+
+
+class Price(Section):
+    """What a target charges. Token rates are USD a million tokens. Rates that are left out are derived: a cached rate
+    from the input rate, and so on.
+    """
+
+    input: Usd | None = Field(default=None, description="Text tokens read.")
+    cached_input: Usd | None = Field(default=None, description="Text tokens read from the prompt cache.")
+    cache_write: Usd | None = Field(default=None, description="Text tokens written to the prompt cache.")
+    output: Usd | None = Field(default=None, description="Text tokens written, reasoning among them.")
+    image_input: Usd | None = Field(default=None, description="Image tokens read.")
+    cached_image_input: Usd | None = Field(default=None, description="Image tokens read from the prompt cache.")
+    image_output: Usd | None = Field(
+        default=None, description="Image tokens written. With it, images are billed by their reported tokens."
+    )
+    audio_input: Usd | None = Field(default=None, description="Audio tokens read.")
+    audio_output: Usd | None = Field(default=None, description="Audio tokens written.")
+    per_request: Usd | None = Field(default=None, description="USD a call, whatever its size.")
+    per_image: Lines = Field(
+        default_factory=dict,
+        description="USD an image, by `quality/size` (`high/1024x1536`), with `default` for every other line; a single "
+        "number is the default.",
+    )
+
+    @property
+    def rates(self) -> dict[str, Decimal]:
+        """The token rates that are given, by name, in USD a million tokens."""
+        return {name: rate for name in RATES if (rate := getattr(self, name)) is not None}
+
+    @property
+    def is_free(self) -> bool:
+        """Something is said, and all of it is 0."""
+        amounts = [*self.rates.values(), *self.per_image.values(), *filter(None, (self.per_request,))]
+        return bool(amounts) and not any(amounts)
+
+
+PriceSetting = Annotated[Price, BeforeValidator(_rates, json_schema_input_type=Price | Literal["free"])]
+"""A price object, or the word ``free``."""
