@@ -62,9 +62,15 @@ class BreakerPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 NOT_ITS_FAULT = frozenset(
-    {Reason.INVALID_REQUEST, Reason.TOO_LARGE, Reason.CONTEXT_LENGTH, Reason.CONTENT_FILTER},
+    {
+        Reason.INVALID_REQUEST,
+        Reason.TOO_LARGE,
+        Reason.CONTEXT_LENGTH,
+        Reason.CONTENT_FILTER,
+        Reason.PROVIDER_LIMIT,
+    },
 )
-"""The request was wrong, so this says nothing about the target. Every other reason counts as its failure."""
+"""The request was wrong, or never sent, so this says nothing about the target. Every other reason counts."""
 
 OPENS_AT_ONCE_S = {Reason.AUTH: 60.0, Reason.QUOTA: 300.0}
 """No other call will fare better until a person has acted, however many calls that would take to count."""
@@ -158,8 +164,8 @@ class Breakers:
             self._succeeded(target_id, circuit)
         elif error.reason in NOT_ITS_FAULT:
             self.release(target_id)
-        elif error.reason is Reason.RATE_LIMITED and error.retry_after_s:
-            self._pause(target_id, circuit, error.reason, self._asked_s(error))
+        elif error.reason is Reason.RATE_LIMITED and self._asked_s(error):
+            self._pause(target_id, circuit, error)
         else:
             self._failed(target_id, circuit, error)
 
@@ -213,8 +219,8 @@ class Breakers:
             or (window.volume >= policy.volume and window.failures >= policy.ratio * window.volume)
         ):
             self._trip(target_id, circuit, error)
-        elif error.retry_after_s:
-            self._pause(target_id, circuit, error.reason, self._asked_s(error))
+        elif self._asked_s(error):
+            self._pause(target_id, circuit, error)
 
     def _trip(self, target_id: str, circuit: _Circuit, error: UpstreamError) -> None:
         policy = self._policy
@@ -230,10 +236,10 @@ class Breakers:
         circuit.is_pause = False
         self._open(target_id, circuit, error.reason, max(period_s, self._asked_s(error), circuit.until - now))
 
-    def _pause(self, target_id: str, circuit: _Circuit, reason: Reason, for_s: float) -> None:
+    def _pause(self, target_id: str, circuit: _Circuit, error: UpstreamError) -> None:
         if circuit.state is State.CLOSED:
             circuit.is_pause = True
-        self._open(target_id, circuit, reason, max(for_s, circuit.until - self._now()))
+        self._open(target_id, circuit, error.reason, max(self._asked_s(error), circuit.until - self._now()))
 
     def _open(self, target_id: str, circuit: _Circuit, reason: Reason, for_s: float) -> None:
         circuit.until = self._now() + for_s
@@ -256,7 +262,7 @@ class Breakers:
         return probed_at is None or self._now() - probed_at >= self._policy.probe_lease_s
 
     def _asked_s(self, error: UpstreamError) -> float:
-        return min(max(error.retry_after_s or 0.0, 0.0), self._policy.max_retry_after_s)
+        return min(max(0.0, error.retry_after_s or 0.0), self._policy.max_retry_after_s)
 
     def _move(self, target_id: str, circuit: _Circuit, after: State) -> None:
         before, circuit.state = circuit.state, after
