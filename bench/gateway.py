@@ -1,0 +1,73 @@
+"""The gateway as users run it: a key, rate limits, budgets, a store on disk and a log line a call."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from bench.process import Service, free_port
+
+KEY = "sk-bench-0123456789abcdef0123456789abcdef"
+
+# Every ceiling is in force and none is reached: what is measured is the counting.
+CONFIG = """\
+server: {{host: 127.0.0.1, port: {port}, log: {{format: json, level: info}}}}
+state: {{url: "sqlite:///{folder}/sluice.db"}}
+providers:
+  mock: {{kind: openai, base_url: "http://127.0.0.1:{upstream}/v1", api_key: sk-upstream}}
+models:
+  bench:
+    targets:
+      - {{provider: mock, model: bench-1, price: {{input: 0.25, cached_input: 0.025, output: 2}}}}
+    route: cost
+teams:
+  load: {{limits: {{rpm: 100000000}}, budgets: [{{usd: 1000000, per: month}}]}}
+keys:
+  - name: bench
+    key: {key}
+    team: load
+    models: ["bench*"]
+    limits: {{rpm: 100000000, tpm: 100000000000, concurrency: 10000}}
+    budgets: [{{usd: 1000000, per: day}}]
+"""
+
+
+def config(folder: Path, *, port: int, upstream: int) -> Path:
+    """The configuration file, written to ``folder``."""
+    folder.mkdir(exist_ok=True)
+    path = folder / "sluice.yaml"
+    path.write_text(CONFIG.format(folder=folder, port=port, upstream=upstream, key=KEY), "utf-8")
+    return path
+
+
+def gateway(folder: Path, *, upstream: int, core: int, env: Mapping[str, str] | None = None) -> Service:
+    """``sluice serve`` with all of its files in ``folder``."""
+    port = free_port()
+    path = config(folder, port=port, upstream=upstream)
+    command = [sys.executable, "-m", "gateway", "serve", "--config", str(path), "--port", str(port)]
+    return Service("gateway", command, core=core, port=port, log=folder / "gateway.log", env=env)
+
+
+def wait_until_ready(service: Service, timeout_s: float = 30) -> None:
+    """Returns at the first 200 of ``/readyz``. Raises Failed with the end of the log if none comes."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline and service.is_running:
+        connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=5)
+        with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
+            connection.request("GET", "/readyz")
+            if connection.getresponse().status == 200:
+                return
+        time.sleep(0.002)
+    raise service.failed("is not ready")
+
+
+def start_s(service: Service) -> float:
+    """Seconds from exec to ready; the gateway is stopped again."""
+    begun = time.perf_counter()
+    with service:
+        wait_until_ready(service)
+        return time.perf_counter() - begun

@@ -1,0 +1,14 @@
+-- One POST, sent again and again; wrk formats it once. The figures go out as one line of JSON.
+wrk.method = "POST"
+wrk.body = os.getenv("BENCH_BODY")
+wrk.headers["Content-Type"] = "application/json"
+wrk.headers["Authorization"] = "Bearer " .. os.getenv("BENCH_KEY")
+
+function done(summary, latency, _requests)
+    local errors = summary.errors
+    io.write(string.format(
+        '\n{"requests":%d,"seconds":%f,"p50_ms":%f,"p99_ms":%f,"failures":%d}\n',
+        summary.requests, summary.duration / 1e6,
+        latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
+        errors.connect + errors.read + errors.write + errors.status + errors.timeout))
+end
