@@ -1,7 +1,5 @@
 """Who may call, and how much."""
 
-from __future__ import annotations
-
 import hashlib
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any

@@ -1,7 +1,5 @@
 """Public models, the targets behind them, and the policy that orders those."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
@@ -81,11 +79,8 @@ class Route(Section):
         default=None, description="The regions that calls may be sent to. Binds retries and fallbacks too."
     )
     max_cost_usd: Usd | None = Field(default=None, description="Leave out targets whose expected cost is above.")
-    max_latency_ms: Annotated[float, IsNumber] | None = Field(
+    max_latency_ms: Annotated[float, Field(gt=0, le=86_400_000, allow_inf_nan=False), IsNumber] | None = Field(
         default=None,
-        gt=0,
-        le=86_400_000,
-        allow_inf_nan=False,
         description="Leave out targets whose expected time to the whole reply is above.",
     )
     min_quality: Score | None = Field(default=None, description="Leave out targets below this score for the task.")

@@ -1,7 +1,5 @@
 """One account at one upstream API."""
 
-from __future__ import annotations
-
 import re
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit

@@ -1,7 +1,5 @@
 """The root of the configuration."""
 
-from __future__ import annotations
-
 from pydantic import ConfigDict, Field
 
 from gateway.settings.access import Everyone, Key, Team

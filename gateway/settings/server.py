@@ -1,7 +1,5 @@
 """The gateway process and its store."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
@@ -10,6 +8,7 @@ from pydantic import AfterValidator, Field, SecretStr
 from gateway.settings.values import IsNumber, Secret, Section, Wait, Wrong
 
 SCHEMES = ("memory", "sqlite", "redis", "rediss", "redis+cluster")
+DEFAULT_STORE = "memory://"
 
 
 def _zone(name: str) -> str:
@@ -51,33 +50,25 @@ class Server(Section):
         default="127.0.0.1",
         description="The address to listen on; `0.0.0.0` for all. Without any `keys`, only loopback is taken.",
     )
-    port: Annotated[int, IsNumber] = Field(
-        default=8080, ge=0, le=65_535, description="The port to listen on; 0 takes any free one."
+    port: Annotated[int, Field(ge=0, le=65_535), IsNumber] = Field(
+        default=8080, description="The port to listen on; 0 takes any free one."
     )
-    workers: Annotated[int, IsNumber] = Field(
-        default=1, ge=1, le=256, description="Processes that share the port. More than one needs a redis store."
+    workers: Annotated[int, Field(ge=1, le=256), IsNumber] = Field(
+        default=1, description="Processes that share the port. More than one needs a redis store."
     )
-    max_body_mb: Annotated[float, IsNumber] = Field(
+    max_body_mb: Annotated[float, Field(gt=0, le=4096, allow_inf_nan=False), IsNumber] = Field(
         default=64,
-        gt=0,
-        le=4096,
-        allow_inf_nan=False,
         description="The largest request body, in MB of 1,000,000 bytes; a larger one is refused before it is read.",
     )
-    spool_mb: Annotated[float, IsNumber] = Field(
+    spool_mb: Annotated[float, Field(ge=0, le=4096, allow_inf_nan=False), IsNumber] = Field(
         default=1,
-        ge=0,
-        le=4096,
-        allow_inf_nan=False,
         description="Multipart files above this many MB wait on disk and not in memory.",
     )
     admin_key: Secret | None = Field(
         default=None, description="The bearer key of the control plane, `/admin/v1`. Empty: no control plane."
     )
-    attempts: Annotated[int, IsNumber] = Field(
+    attempts: Annotated[int, Field(ge=1, le=100), IsNumber] = Field(
         default=6,
-        ge=1,
-        le=100,
         description="The most upstream calls that one client's call may make, fallbacks included.",
     )
     hold_wait_s: Wait = Field(
@@ -106,7 +97,8 @@ class State(Section):
     """Where counters and spend are kept."""
 
     url: Annotated[Secret, AfterValidator(_store_url)] = Field(
-        default=SecretStr("memory://"),
+        default=SecretStr(DEFAULT_STORE),
+        json_schema_extra={"default": DEFAULT_STORE},
         description="`memory://` forgets at exit. `sqlite:///data/sluice.db` keeps spend over restarts of one process "
         "(relative to the working directory; four slashes for an absolute path). `redis://`, `rediss://` and "
         "`redis+cluster://` share it among workers and replicas.",

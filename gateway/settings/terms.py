@@ -1,13 +1,11 @@
 """The terms that several sections share: time-outs, limits, budgets and prices."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from gateway.settings.values import Count, Seconds, Section, Usd, Wrong
+from gateway.settings.values import Count, Seconds, Section, SomeUsd, Usd, Wrong
 
 Window = Literal["hour", "day", "week", "month", "total"]
 
@@ -54,7 +52,7 @@ class Limits(Section):
 class Budget(Section):
     """A ceiling on money in a window of the calendar."""
 
-    usd: Usd = Field(gt=0, description="USD that may be spent in each window. Never passed, whatever the concurrency.")
+    usd: SomeUsd = Field(description="USD that may be spent in each window. Never passed, whatever the concurrency.")
     per: Window = Field(
         description="The window: an hour, a day, a week from Monday, a month, or `total` for all time. Begins in the "
         "time zone of `server.timezone`."

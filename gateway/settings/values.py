@@ -94,18 +94,21 @@ def _typed(value: Any) -> Any:
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _MODEL = re.compile(r"[^\s*?\[\]\x00-\x1f\x7f]+")
 
+# Stands last, after the bounds, which are then part of the number's own validator.
 IsNumber = BeforeValidator(_number)
 
-Count = Annotated[int, IsNumber, Field(ge=1, le=10**15)]
+Count = Annotated[int, Field(ge=1, le=10**15), IsNumber]
 """A whole number from 1."""
-Seconds = Annotated[float, IsNumber, Field(gt=0, le=86_400, allow_inf_nan=False)]
-Wait = Annotated[float, IsNumber, Field(ge=0, le=86_400, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False), IsNumber]
+Wait = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False), IsNumber]
 """Seconds, where 0 means not at all."""
-Score = Annotated[float, IsNumber, Field(ge=0, le=100, allow_inf_nan=False)]
-Weight = Annotated[float, IsNumber, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
+Score = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False), IsNumber]
+Weight = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False), IsNumber]
 # The ceiling keeps nano-dollars within the 64 bits that every store counts in.
-Usd = Annotated[Decimal, IsNumber, Field(ge=0, le=1_000_000_000, allow_inf_nan=False)]
+Usd = Annotated[Decimal, Field(ge=0, le=1_000_000_000, allow_inf_nan=False), IsNumber]
 """An amount in USD; a YAML float is read by its shortest decimal form, so that 0.1 means 0.1."""
+SomeUsd = Annotated[Decimal, Field(gt=0, le=1_000_000_000, allow_inf_nan=False), IsNumber]
+"""More than nothing."""
 Secret = Annotated[SecretStr, BeforeValidator(_secret)]
 Name = Annotated[str, AfterValidator(_name)]
 ModelName = Annotated[str, AfterValidator(_model_name)]
