@@ -1,0 +1,55 @@
+"""How the bytes of a reply's body are cut for the dialect that reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, Protocol
+
+from gateway.core.errors import Reason, UpstreamError
+from gateway.wire.sse import SseFramer
+
+Framing = Literal["whole", "sse", "eventstream"]
+
+MAX_BODY_BYTES = 256 * 1024 * 1024
+"""Ten 4K images in base64 come to less."""
+
+
+class Framer(Protocol):
+    """Cuts one body into frames, then is thrown away. Where the pieces it is fed begin and end makes no difference."""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The frames that ``data`` completes. Raises UpstreamError (PROTOCOL) for a frame over the bound."""
+        ...
+
+    def finish(self) -> list[bytes]:
+        """The body has ended: what is left."""
+        ...
+
+
+class WholeFramer:
+    """The whole body as one frame, given at its end, also if it is empty."""
+
+    __slots__ = ("_left", "_pieces")
+
+    def __init__(self, max_bytes: int = MAX_BODY_BYTES) -> None:
+        self._pieces: list[bytes] = []
+        self._left = max_bytes
+
+    def feed(self, data: bytes) -> list[bytes]:
+        self._left -= len(data)
+        if self._left < 0:
+            raise UpstreamError(Reason.PROTOCOL, "the reply's body is larger than the gateway takes")
+        self._pieces.append(data)
+        return []
+
+    def finish(self) -> list[bytes]:
+        pieces = self._pieces
+        return [pieces[0] if len(pieces) == 1 else b"".join(pieces)]
+
+
+_FRAMERS: dict[str, Callable[[], Framer]] = {"whole": WholeFramer, "sse": SseFramer}
+
+
+def framer(framing: Framing) -> Framer:
+    """A fresh framer for one body. Raises KeyError for a framing that there is no framer for."""
+    return _FRAMERS[framing]()
