@@ -141,6 +141,8 @@ class Needs(msgspec.Struct, frozen=True, kw_only=True):
     image_size: str = "auto"
     image_quality: str = "auto"
     image_format: str | None = None
+    partial_images: int = 0
+    """Previews of each image that a stream is to show on the way; some providers bill them."""
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

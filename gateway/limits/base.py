@@ -27,8 +27,16 @@ class Limit(Protocol):
 
     measure: ClassVar[str]
     """``requests``, ``tokens``, ``images``, ``concurrency`` or ``budget``."""
-    scope: str
-    rule: Rule
+
+    @property
+    def scope(self) -> str:
+        """``key ci``."""
+        ...
+
+    @property
+    def rule(self) -> Rule:
+        """How the store is to count it."""
+        ...
 
     @property
     def name(self) -> str:

@@ -1,0 +1,33 @@
+"""concurrency: calls at once."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+from gateway.limits.base import Consumption
+from gateway.limits.scope import counter_key, named
+from gateway.state.base import Claim, Slots
+
+
+class Concurrency(msgspec.Struct, frozen=True):
+    """At most so many calls at once, a stream until it ends."""
+
+    measure: ClassVar[str] = "concurrency"
+    scope: str
+    rule: Slots
+    name: str
+    key: str
+    one: Claim
+
+    @classmethod
+    def of(cls, scope: str, concurrency: int) -> Concurrency:
+        rule, key = Slots(concurrency), counter_key(scope, "concurrency")
+        return cls(scope=scope, rule=rule, name=f"concurrency of {named(scope)}", key=key, one=Claim(key, rule, 1))
+
+    def amount(self, consumption: Consumption) -> int:  # noqa: ARG002  a call is one call
+        return 1
+
+    def claim(self, worst: Consumption) -> Claim:  # noqa: ARG002  a call is one call
+        return self.one

@@ -1,0 +1,33 @@
+"""images_per_minute: images produced a minute."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+from gateway.limits.base import Consumption
+from gateway.limits.scope import counter_key, named
+from gateway.state.base import Claim, Rate
+
+
+class ImagesPerMinute(msgspec.Struct, frozen=True):
+    """At most so many images a minute, each of a request's ``n`` for one."""
+
+    measure: ClassVar[str] = "images"
+    scope: str
+    rule: Rate
+    name: str
+    key: str
+
+    @classmethod
+    def of(cls, scope: str, images_per_minute: int) -> ImagesPerMinute:
+        name = f"images_per_minute of {named(scope)}"
+        return cls(scope=scope, rule=Rate(images_per_minute), name=name, key=counter_key(scope, "images"))
+
+    def amount(self, consumption: Consumption) -> int:
+        return consumption.images
+
+    def claim(self, worst: Consumption) -> Claim:
+        # Held at most whole, as with tokens: n=4 passes under a limit of 2, and leaves a debt.
+        return Claim(self.key, self.rule, min(worst.images, self.rule.limit or worst.images))

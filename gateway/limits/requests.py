@@ -1,0 +1,34 @@
+"""rpm: requests a minute."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+from gateway.limits.base import Consumption
+from gateway.limits.scope import counter_key, named
+from gateway.state.base import Claim, Rate
+
+
+class RequestsPerMinute(msgspec.Struct, frozen=True):
+    """At most so many calls a minute; each counts when it begins."""
+
+    measure: ClassVar[str] = "requests"
+    scope: str
+    rule: Rate
+    name: str
+    key: str
+    one: Claim
+
+    @classmethod
+    def of(cls, scope: str, rpm: int) -> RequestsPerMinute:
+        rule, key = Rate(rpm), counter_key(scope, "rpm")
+        return cls(scope=scope, rule=rule, name=f"rpm of {named(scope)}", key=key, one=Claim(key, rule, 1))
+
+    def amount(self, consumption: Consumption) -> int:
+        return consumption.requests
+
+    def claim(self, worst: Consumption) -> Claim:
+        # The one claim that nearly every call makes is made once, here.
+        return self.one if worst.requests == 1 else Claim(self.key, self.rule, worst.requests)

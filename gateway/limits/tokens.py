@@ -1,0 +1,32 @@
+"""tpm: tokens a minute, read and written."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+from gateway.limits.base import Consumption
+from gateway.limits.scope import counter_key, named
+from gateway.state.base import Claim, Rate
+
+
+class TokensPerMinute(msgspec.Struct, frozen=True):
+    """At most so many tokens a minute: what a call may use is held, what it did use is settled."""
+
+    measure: ClassVar[str] = "tokens"
+    scope: str
+    rule: Rate
+    name: str
+    key: str
+
+    @classmethod
+    def of(cls, scope: str, tpm: int) -> TokensPerMinute:
+        return cls(scope=scope, rule=Rate(tpm), name=f"tpm of {named(scope)}", key=counter_key(scope, "tpm"))
+
+    def amount(self, consumption: Consumption) -> int:
+        return consumption.tokens
+
+    def claim(self, worst: Consumption) -> Claim:
+        # Held at most whole: a call that is larger than the bucket passes when it is full, and leaves a debt.
+        return Claim(self.key, self.rule, min(worst.tokens, self.rule.limit or worst.tokens))
