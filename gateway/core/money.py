@@ -126,8 +126,8 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
 
     def cost(self, usage: Usage) -> int:
         """The bill for ``usage``, in nano-dollars."""
-        if self.tiers:
-            return self.for_input(usage.total_input).cost(usage)
+        if self.tiers and (tier := self.for_input(usage.total_input)) is not self:
+            return tier.cost(usage)
         tokens = (
             usage.input * self.input
             + usage.cached_input * self.cached_input
