@@ -45,7 +45,7 @@ class Dialer:
             name = origin.host if context is not None else None
             await loop.create_connection(lambda: protocol, sock=connected, ssl=context, server_hostname=name)
         except OSError as error:
-            raise _refusal(error) from error
+            raise refusal(error) from error
         except UnicodeError as error:
             raise UpstreamError(Reason.CONNECT, "the provider's host name is not valid") from error
         finally:
@@ -173,7 +173,8 @@ def _discard(task: asyncio.Task[socket.socket]) -> None:
         task.result().close()
 
 
-def _refusal(error: OSError) -> UpstreamError:
+def refusal(error: OSError) -> UpstreamError:
+    """What kept a connection from being made, in words fit for a client."""
     if isinstance(error, socket.gaierror):
         words = "the provider's name could not be resolved"
     elif isinstance(error, ssl.SSLCertVerificationError):
