@@ -190,15 +190,16 @@ def _learn_at_least(pulse: _Pulse, latency: _Latency, now: float, waited_s: floa
         if ok is None:
             latency.ttft_s = waited_s
         return
-    # A stream's wait ended with its first word, a whole reply's with its last.
+    # A stream's wait ends with its first word, a whole reply's with its last.
     tokens = (pulse.output_tokens or 0.0) if latency is pulse.whole else 0.0
-    known_s = latency.ttft_s + tokens * (latency.per_token_s or 0.0)
-    if not known_s:
+    pace = latency.per_token_s or 0.0
+    if waited_s <= latency.ttft_s + tokens * pace:
+        return
+    if tokens and pace:
+        latency.per_token_s = waited_s / (tokens + WHOLE_BASE_TOKENS)
+        latency.ttft_s = latency.per_token_s * WHOLE_BASE_TOKENS
+    else:
         latency.ttft_s = waited_s
-    elif waited_s > known_s:
-        latency.ttft_s *= waited_s / known_s
-        if tokens and latency.per_token_s is not None:
-            latency.per_token_s *= waited_s / known_s
 
 
 def _peak(known: float | None, seen: float, fade: float) -> float:
