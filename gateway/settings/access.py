@@ -60,11 +60,11 @@ class Key(Section):
     budgets: tuple[Budget, ...] = Field(default=(), description="On what it spends.")
 
     @property
-    def sha256(self) -> str:
-        """The SHA-256 of the key in hex, whichever way it was given."""
+    def digest(self) -> bytes:
+        """The SHA-256 of the key, whichever way it was given."""
         if self.key is None:
-            return self.key_sha256 or ""
-        return hashlib.sha256(self.key.get_secret_value().encode()).hexdigest()
+            return bytes.fromhex(self.key_sha256 or "")
+        return hashlib.sha256(self.key.get_secret_value().encode()).digest()
 
     def expires_at(self, timezone: str) -> float | None:
         """Seconds since the epoch from which the key is no longer good; None for never."""

@@ -40,6 +40,7 @@ class Capabilities(Section):
     context_tokens: Count | None = Field(default=None, description="Tokens of input and output together.")
     max_output_tokens: Count | None = Field(default=None, description="The most tokens of one reply.")
     image_sizes: frozenset[str] | None = Field(default=None, description="Sizes of images, like `1024x1536`.")
+    image_qualities: frozenset[str] | None = Field(default=None, description="Qualities of images, like `high`.")
     image_formats: frozenset[str] | None = Field(default=None, description="Formats of images: `png`, `jpeg`, `webp`.")
     max_images: Count | None = Field(default=None, description="The largest `n` of one images request.")
     image_input_tokens: Count | None = Field(

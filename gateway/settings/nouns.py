@@ -6,7 +6,6 @@ import msgspec
 
 from gateway.core import exchange, types
 from gateway.core.money import nanousd
-from gateway.settings.access import Key
 from gateway.settings.model import Capabilities, Route
 from gateway.settings.terms import Timeouts
 
@@ -44,7 +43,3 @@ def route(setting: Route) -> types.Route:
         allow_fallbacks=setting.allow_fallbacks,
         fallback_on_content_filter=setting.fallback_on_content_filter,
     )
-
-
-def caller(key: Key) -> types.Caller:
-    return types.Caller(key=key.name, team=key.team, models=key.models, regions=key.regions)

@@ -123,11 +123,12 @@ class Provider(Section):
     def empty(self) -> tuple[str, ...]:
         """The settings for whose emptiness it is off: what it can't do without expanded to nothing."""
         needs = KINDS[self.kind]
-        missing = tuple(name for name in needs.required if getattr(self, name) == "")
-        given = [name for name in needs.credentials if getattr(self, name) is not None and name != "entra"]
-        if missing or needs.is_keyless or self.entra:
-            return missing
-        return () if any(getattr(self, name).get_secret_value() for name in given) else tuple(given)
+        missing = [name for name in needs.required if getattr(self, name) == ""]
+        given = [name for name in needs.credentials if name != "entra" and getattr(self, name) is not None]
+        can_go_without = needs.is_keyless or self.entra
+        if not can_go_without and not any(getattr(self, name).get_secret_value() for name in given):
+            missing += given
+        return tuple(missing)
 
     @property
     def is_off(self) -> bool:

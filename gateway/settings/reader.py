@@ -66,7 +66,7 @@ class Reader:
                 node,
                 place,
                 f"the environment variable {name} is not set",
-                f"Set {name}, or give it a default: ${{{name}:-default}}.",
+                f"Set {name}, or give it a default: ${{{name}:-…}}.",
             )
         if expansion.is_malformed:
             self._fail(

@@ -14,6 +14,7 @@ RATES = (
     "cached_input",
     "cache_write",
     "output",
+    "reasoning",
     "image_input",
     "cached_image_input",
     "image_output",
@@ -75,8 +76,8 @@ def _lines(value: Any) -> Any:
 
 def _check_lines(lines: dict[str, Decimal]) -> dict[str, Decimal]:
     for line in lines:
-        quality, slash, size = line.partition("/")
-        if line != "default" and not (quality and slash and size):
+        quality, _, size = line.partition("/")
+        if line != "default" and not (quality and size and line.count("/") == 1):
             raise Wrong("has a line that is no quality/size", "Name lines like high/1024x1536, or default.")
     return lines
 
@@ -96,7 +97,10 @@ class Price(Section):
     input: Usd | None = Field(default=None, description="Text tokens read.")
     cached_input: Usd | None = Field(default=None, description="Text tokens read from the prompt cache.")
     cache_write: Usd | None = Field(default=None, description="Text tokens written to the prompt cache.")
-    output: Usd | None = Field(default=None, description="Text tokens written, reasoning among them.")
+    output: Usd | None = Field(default=None, description="Text tokens written.")
+    reasoning: Usd | None = Field(
+        default=None, description="Tokens of hidden reasoning, where they don't cost what output does."
+    )
     image_input: Usd | None = Field(default=None, description="Image tokens read.")
     cached_image_input: Usd | None = Field(default=None, description="Image tokens read from the prompt cache.")
     image_output: Usd | None = Field(
@@ -118,9 +122,13 @@ class Price(Section):
 
     @property
     def is_free(self) -> bool:
-        """Something is said, and all of it is 0."""
-        amounts = [*self.rates.values(), *self.per_image.values(), *filter(None, (self.per_request,))]
-        return bool(amounts) and not any(amounts)
+        """It was written as the word ``free``: nothing costs anything."""
+        return len(self.rates) == len(RATES) and not any((*self.rates.values(), *self.per_image.values()))
+
+    @property
+    def figures(self) -> dict[str, Any] | Literal["free"]:
+        """What was written, as the catalog reads it: ``free``, or the given rates, ``per_request`` and ``per_image``."""
+        return "free" if self.is_free else self.model_dump(exclude_none=True, exclude_defaults=True)
 
 
 PriceSetting = Annotated[Price, BeforeValidator(_rates, json_schema_input_type=Price | Literal["free"])]

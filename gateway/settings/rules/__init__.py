@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gateway.settings.rules import access, models, providers, references
+from gateway.settings.rules import access, models, prices, providers, references
 from gateway.settings.rules.view import View
 
 Rule = Callable[[View], None]
@@ -28,6 +28,7 @@ RULES: tuple[Rule, ...] = (
     models.models_have_a_target_that_is_on,
     models.targets_differ,
     models.weights_are_of_use,
+    prices.prices_say_enough,
     models.regions_leave_a_target,
     access.keys_differ,
     access.keys_are_given_once,

@@ -12,15 +12,15 @@ SHORT = 16
 
 def keys_differ(view: View) -> None:
     names: dict[str, int] = {}
-    digests: dict[str, int] = {}
+    digests: dict[bytes, int] = {}
     for index, key in enumerate(view.settings.keys):
         first = names.setdefault(key.name, index)
         if first != index:
             fix = "Name each key differently: spend and limits are kept by name."
             view.error(("keys", index, "name"), f"is the name of key {first} too", fix)
-        if not key.sha256:
+        if not key.digest:
             continue
-        first = digests.setdefault(key.sha256, index)
+        first = digests.setdefault(key.digest, index)
         if first != index:
             field = "key_sha256" if key.key is None else "key"
             view.error(("keys", index, field), f"is the same as that of key {first}", "Give each its own.")
