@@ -13,7 +13,6 @@ from gateway.core.errors import ConfigError, Problem, Reason, UpstreamError
 from gateway.core.exchange import HttpHead, HttpReply, HttpRequest, Payload, Timeouts
 from gateway.wire.content_coding import decoded
 from gateway.wire.deadlines import Expired, Wheel
-from gateway.wire.httpx_errors import translated
 from gateway.wire.tls import Tls
 from gateway.wire.upload import slices
 
