@@ -46,7 +46,8 @@ def refused(limit: Limit, refusal: Refusal, now_s: float | None = None) -> CallE
 def ratelimit_headers(limits: Sequence[Limit], levels: Sequence[Level]) -> list[tuple[str, str]]:
     """``x-ratelimit-{limit,remaining,reset}-{requests,tokens}`` of whichever scope has least left.
 
-    ``levels`` stand one for one with ``limits``, or are empty where nothing was held. Resets are written as OpenAI's are: ``6ms``, ``1s``, ``1m30s``.
+    ``levels`` stand one for one with ``limits``, or are empty where nothing was held. Resets are written as OpenAI's
+    are: ``6ms``, ``1s``, ``1m30s``.
     """
     requests: Level | None = None
     tokens: Level | None = None

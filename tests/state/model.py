@@ -61,7 +61,9 @@ class Model:
         return sum(
             entry.claim.amount
             for entry in self._of(claim)
-            if entry.day == day and not entry.settled and at - entry.at < self.hold_lease_s
+            if (entry.day == day or claim.rule.per == "total")
+            and not entry.settled
+            and at - entry.at < self.hold_lease_s
         )
 
     def used_exactly(self, claim: Claim, at: Fraction, day: int) -> Fraction:
