@@ -1,0 +1,3 @@
+"""Sluice: a self-hosted, OpenAI-compatible routing gateway."""
+
+__version__ = "0.1.0"

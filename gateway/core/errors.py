@@ -1,9 +1,10 @@
 """The one tree of errors.
 
     SluiceError
-    ├── CallError                 ends a client's call; knows its status and OpenAI code
+    ├── CallError                 ends a client's call; knows its status and OpenAI code. By itself 500
     │   ├── InvalidRequest        400
     │   ├── TooLarge              413
+    │   ├── MethodNotAllowed      405
     │   ├── InvalidKey            401
     │   ├── Forbidden             403  model_not_allowed, region_not_allowed
     │   ├── ModelNotFound         404
@@ -69,6 +70,12 @@ class TooLarge(CallError):
     status = 413
     type = "invalid_request_error"
     code = "request_too_large"
+
+
+class MethodNotAllowed(CallError):
+    status = 405
+    type = "invalid_request_error"
+    code = "method_not_allowed"
 
 
 class InvalidKey(CallError):

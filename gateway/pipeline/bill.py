@@ -21,22 +21,25 @@ class Bill(msgspec.Struct, frozen=True):
 NOTHING_OWED = Bill()
 
 
-def bill_of(target: Target, usage: Usage, *, is_official: bool) -> Bill:
-    """The bill for ``usage`` of ``target``. What the provider itself charges, where it says so, is the truth."""
+def bill_of(target: Target, usage: Usage, at: float, *, is_official: bool) -> Bill:
+    """The bill for ``usage`` of ``target`` by the price at ``at`` (epoch seconds), some change with the hour.
+
+    What the provider itself charges, where it says so, is the truth.
+    """
     if usage.cost_nanousd is not None:
         return Bill(usage, is_official, usage.cost_nanousd)
     if target.price is None:
         return Bill(usage, is_official, is_priced=False)
-    return Bill(usage, is_official, target.price.cost(usage))
+    return Bill(usage, is_official, target.price.at(at).cost(usage))
 
 
-def bill_of_cut_off(call: Call, target: Target) -> Bill:
+def bill_of_cut_off(call: Call, target: Target, at: float) -> Bill:
     """What is owed for a call that was cut off before its first event, while the provider worked on it.
 
     It may well be charged: a stream that had not begun then costs its input, a whole reply what was held for it.
     """
     usage = Usage(input=call.needs.input_tokens)
-    bill = bill_of(target, usage, is_official=False)
+    bill = bill_of(target, usage, at, is_official=False)
     if call.stream:
         return bill
     return Bill(usage, False, worst_case(call, (target,)).cost_nanousd, is_priced=bill.is_priced)

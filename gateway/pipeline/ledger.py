@@ -30,6 +30,7 @@ class Admission:
         self.store = store
         self.book = book
         self.new_id = new_id
+        self.time = clock.time
         self._clock = clock
         self._sleep = sleep
         self._hold_wait_s = hold_wait_s
@@ -111,11 +112,11 @@ class Ledger:
         if provider_limits:
             for claim, limit in zip(reservations[-1].claims, provider_limits, strict=True):
                 if claim is refusal.claim:
-                    error = refused(limit, refusal)
+                    error = refused(limit, refusal, self._admission.time())
                     raise UpstreamError(Reason.PROVIDER_LIMIT, error.message, retry_after_s=refusal.retry_after_s)
         for claim, limit in zip(reservations[0].claims, self.limits, strict=True):
             if claim is refusal.claim:
-                raise refused(limit, refusal)
+                raise refused(limit, refusal, self._admission.time())
         raise AssertionError("a store refused a claim that was not asked for")
 
 

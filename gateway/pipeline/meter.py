@@ -13,14 +13,27 @@ from gateway.resilience.attempt import Reply
 class Meter:
     """The reply to one call as the edge reads it. Official usage replaces the running count when it comes."""
 
-    __slots__ = ("_call", "_clock", "_handed_at", "_reply", "_tokens", "_usage", "error", "finish", "idle_s", "target")
+    __slots__ = (
+        "_at",
+        "_call",
+        "_clock",
+        "_handed_at",
+        "_reply",
+        "_tokens",
+        "_usage",
+        "error",
+        "finish",
+        "idle_s",
+        "target",
+    )
 
-    def __init__(self, call: Call, target: Target, reply: Reply, clock: Clock) -> None:
+    def __init__(self, call: Call, target: Target, reply: Reply, clock: Clock, at: float) -> None:
         self.target = target
         self.error: UpstreamError | None = None
         self.finish: str | None = None
         self.idle_s = 0.0
         """How long the client took to take what was read."""
+        self._at = at
         self._call = call
         self._reply = reply
         self._clock = clock
@@ -56,9 +69,9 @@ class Meter:
     def bill(self) -> Bill:
         """What the call costs by what is known now."""
         if self._usage is not None:
-            return bill_of(self.target, self._usage, is_official=True)
+            return bill_of(self.target, self._usage, self._at, is_official=True)
         counted = Usage(input=self._call.needs.input_tokens, output=self._tokens)
-        return bill_of(self.target, counted, is_official=False)
+        return bill_of(self.target, counted, self._at, is_official=False)
 
     def close(self) -> None:
         """Let go of the reply, wherever it is."""

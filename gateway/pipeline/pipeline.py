@@ -102,7 +102,7 @@ class Pipeline:
             record.waited_s += self._clock.monotonic() - trial.began_at
             raise
         trial.has_answered(reply.status)
-        return Meter(record.call, target, reply, self._clock)
+        return Meter(record.call, target, reply, self._clock, record.at)
 
     def _leave(self, record: Record, ledger: Ledger | None, meter: Meter | None) -> None:
         """Give everything back, whatever happened. Plain code: it runs to its end in one go, hang-up or not."""
@@ -113,7 +113,7 @@ class Pipeline:
             if meter.error is not None:
                 self._breakers.record(meter.target.id, meter.error)
         elif (cut_off := record.running_target) is not None:
-            bill = bill_of_cut_off(record.call, cut_off)
+            bill = bill_of_cut_off(record.call, cut_off, record.at)
         record.end(meter, bill)
         held_nanousd = 0
         if ledger is not None:

@@ -69,11 +69,11 @@ class Trial:
 class Record:
     """What is noted of a call while it runs."""
 
-    __slots__ = ("_at", "call", "error", "finish", "served_by", "status", "trials", "ttft_s", "waited_s")
+    __slots__ = ("at", "call", "error", "finish", "served_by", "status", "trials", "ttft_s", "waited_s")
 
     def __init__(self, call: Call, at: float) -> None:
         self.call = call
-        self._at = at
+        self.at = at
         self.trials: list[Trial] = []
         self.served_by: Target | None = None
         self.status = HTTP_OK
@@ -148,7 +148,7 @@ class Record:
             is_priced=bill.is_priced,
             held_nanousd=held_nanousd,
             finish=self.finish,
-            at=self._at,
+            at=self.at,
             duration_s=duration_s,
             ttft_s=self.ttft_s,
             overhead_s=max(0.0, duration_s - self.waited_s),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeGuard
+from typing import Any
 
 import msgspec
 
@@ -17,6 +17,7 @@ from gateway.providers.row import Row
 
 BYTES_A_TOKEN = 4
 _EMPTY = msgspec.Raw(b"")
+"""Stands for a field that is missing: a Raw can't be optional."""
 
 
 class _Delta(msgspec.Struct, gc=False):
@@ -34,20 +35,20 @@ class _Choice(msgspec.Struct, gc=False):
 
 
 class _Groq(msgspec.Struct, gc=False):
-    usage: msgspec.Raw | None = None
+    usage: msgspec.Raw = _EMPTY
 
 
 class _Chunk(msgspec.Struct, gc=False):
     choices: list[_Choice] | None = None
-    usage: msgspec.Raw | None = None
-    error: msgspec.Raw | None = None
+    usage: msgspec.Raw = _EMPTY
+    error: msgspec.Raw = _EMPTY
     x_groq: _Groq | None = None
 
 
 class _Whole(msgspec.Struct, gc=False):
     choices: list[_Choice] | None = None
-    usage: msgspec.Raw | None = None
-    error: msgspec.Raw | None = None
+    usage: msgspec.Raw = _EMPTY
+    error: msgspec.Raw = _EMPTY
     data: list[msgspec.Raw] | None = None
     quality: str | None = None
     size: str | None = None
@@ -55,8 +56,8 @@ class _Whole(msgspec.Struct, gc=False):
 
 class _ImageFrame(msgspec.Struct, gc=False):
     type: str = ""
-    usage: msgspec.Raw | None = None
-    error: msgspec.Raw | None = None
+    usage: msgspec.Raw = _EMPTY
+    error: msgspec.Raw = _EMPTY
     quality: str | None = None
     size: str | None = None
 
@@ -151,7 +152,7 @@ class ChatStream(_Stream):
             return (Event(self._take(frame)),)
         chunk = self._read(data)
         usage: Usage | None = None
-        if chunk.usage is not None or chunk.x_groq is not None:
+        if _is_given(chunk.usage) or chunk.x_groq is not None:
             usage = _read_usage(chunk.usage, self._row)
             if usage is None and chunk.x_groq is not None:
                 usage = _read_usage(chunk.x_groq.usage, self._row)
@@ -177,7 +178,7 @@ class ChatStream(_Stream):
             chunk = _Chunk(error=_loose_error(data))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise _unreadable(data) from error
-        if chunk.error is not None and _is_given(chunk.error):
+        if _is_given(chunk.error):
             raise failure_in_reply(msgspec.json.decode(chunk.error))
         return chunk
 
@@ -213,8 +214,9 @@ class ImageStream(_Stream):
             return None
         self._is_whole = True
         self._images += 1
-        given = frame.usage if _is_given(frame.usage) else None
-        return image_usage(given, self._call, images=self._images, quality=frame.quality or "", size=frame.size or "")
+        return image_usage(
+            frame.usage, self._call, images=self._images, quality=frame.quality or "", size=frame.size or ""
+        )
 
 
 def _data(frame: bytes) -> bytes:
@@ -240,11 +242,12 @@ def _size(value: msgspec.Raw) -> int:
     return size - 2 if size > 2 and bytes(value) != b"null" else 0
 
 
-def _is_given(value: msgspec.Raw | None) -> TypeGuard[msgspec.Raw]:
-    return value is not None and bytes(value) not in (b"null", b"")
+def _is_given(value: msgspec.Raw) -> bool:
+    size = len(value)
+    return size > 4 or (size > 0 and bytes(value) != b"null")
 
 
-def _read_usage(raw: msgspec.Raw | None, row: Row) -> Usage | None:
+def _read_usage(raw: msgspec.Raw, row: Row) -> Usage | None:
     found = chat_usage(raw) if _is_given(raw) else None
     if found is None:
         return None
@@ -253,7 +256,7 @@ def _read_usage(raw: msgspec.Raw | None, row: Row) -> Usage | None:
     return usage if bill is None else msgspec.structs.replace(usage, cost_nanousd=bill)
 
 
-def _with_bill(usage: Usage, raw: msgspec.Raw | None, row: Row) -> Usage:
+def _with_bill(usage: Usage, raw: msgspec.Raw, row: Row) -> Usage:
     if row.bill is None or not _is_given(raw):
         return usage
     given: Any = msgspec.json.decode(raw)
@@ -261,12 +264,12 @@ def _with_bill(usage: Usage, raw: msgspec.Raw | None, row: Row) -> Usage:
     return usage if bill is None else msgspec.structs.replace(usage, cost_nanousd=bill)
 
 
-def _loose_error(data: bytes) -> msgspec.Raw | None:
+def _loose_error(data: bytes) -> msgspec.Raw:
     given = msgspec.json.decode(data)
     if not isinstance(given, dict):
         raise _unreadable(data)
     error = given.get("error")
-    return msgspec.Raw(msgspec.json.encode(error)) if error else None
+    return msgspec.Raw(msgspec.json.encode(error)) if error else _EMPTY
 
 
 def _unreadable(data: bytes) -> UpstreamError:

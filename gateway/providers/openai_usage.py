@@ -12,7 +12,7 @@ from gateway.core.types import Call
 from gateway.core.usage import Usage
 
 
-def chat_usage(raw: msgspec.Raw | bytes) -> tuple[Usage, Mapping[str, Any]] | None:
+def chat_usage(raw: msgspec.Raw) -> tuple[Usage, Mapping[str, Any]] | None:
     """The usage of a chat or an embedding, and the object that it was read from; None if it counts nothing.
 
     ``prompt_tokens`` holds the cached, image and audio ones, ``completion_tokens`` the reasoning, image and audio ones.
@@ -49,12 +49,12 @@ def chat_usage(raw: msgspec.Raw | bytes) -> tuple[Usage, Mapping[str, Any]] | No
     return usage, given
 
 
-def image_usage(raw: msgspec.Raw | bytes | None, call: Call, *, images: int, quality: str, size: str) -> Usage:
+def image_usage(raw: msgspec.Raw, call: Call, *, images: int, quality: str, size: str) -> Usage:
     """The usage of an images reply: tokens where the model is billed by them, and what was produced in any case.
 
     The endpoint may give ``output_tokens`` without details: on an image model all of them are image tokens.
     """
-    given = _object(raw) if raw is not None else {}
+    given = _object(raw) if len(raw) else {}
     details = _part(given, "input_tokens_details")
     total = _count(given, "input_tokens")
     image_input = min(total, _count(details, "image_tokens"))
@@ -93,7 +93,7 @@ def xai_bill(usage: Mapping[str, Any]) -> int | None:
     return -(-ticks // 10) if ticks else None
 
 
-def _object(raw: msgspec.Raw | bytes) -> dict[str, Any]:
+def _object(raw: msgspec.Raw) -> dict[str, Any]:
     given = msgspec.json.decode(raw)
     return given if isinstance(given, dict) else {}
 

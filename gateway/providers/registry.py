@@ -14,7 +14,7 @@ _ACCOUNT_FIELDS = frozenset({"metadata", "store", "service_tier", "safety_identi
 
 OPENAI_LIKE: dict[str, Row] = {
     "openai": Row(base_url="https://api.openai.com/v1", marks_usage_null=True),
-    "simulator": Row(needs_key=False, marks_usage_null=True),
+    "simulator": Row(marks_usage_null=True),
     # https://console.groq.com/docs/openai#currently-unsupported-openai-features
     "groq": Row(
         base_url="https://api.groq.com/openai/v1",
@@ -64,13 +64,13 @@ OPENAI_LIKE: dict[str, Row] = {
     "zai": Row(base_url="https://api.z.ai/api/paas/v4", renames=_OLD_CEILING, lacks=frozenset({Feature.LOGPROBS})),
     # Servers that people run themselves; a key only if theirs asks for one.
     # https://docs.ollama.com/openai
-    "ollama": Row(base_url="http://127.0.0.1:11434/v1", needs_key=False, renames=_OLD_CEILING),
+    "ollama": Row(base_url="http://127.0.0.1:11434/v1", renames=_OLD_CEILING),
     # https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html
-    "vllm": Row(base_url="http://127.0.0.1:8000/v1", needs_key=False),
+    "vllm": Row(base_url="http://127.0.0.1:8000/v1"),
     # https://github.com/ggml-org/llama.cpp/tree/master/tools/server
-    "llamacpp": Row(base_url="http://127.0.0.1:8080/v1", needs_key=False, renames=_OLD_CEILING),
+    "llamacpp": Row(base_url="http://127.0.0.1:8080/v1", renames=_OLD_CEILING),
     # https://lmstudio.ai/docs/app/api/endpoints/openai
-    "lmstudio": Row(base_url="http://127.0.0.1:1234/v1", needs_key=False, renames=_OLD_CEILING),
+    "lmstudio": Row(base_url="http://127.0.0.1:1234/v1", renames=_OLD_CEILING),
 }
 
 

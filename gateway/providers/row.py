@@ -19,8 +19,6 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
     base_url: str = ""
     """What the provider's official SDK uses; empty where every customer has an address of his own."""
-    needs_key: bool = True
-    """Off without a credential. Servers that people run themselves need none."""
     refuses: frozenset[str] = frozenset()
     """Request fields that it answers with an error; taken off, since none of them changes what is answered."""
     renames: Mapping[str, str] = MappingProxyType({})
@@ -32,4 +30,3 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     marks_usage_null: bool = False
     """With ``include_usage`` it puts ``"usage":null`` into each other chunk."""
     bill: Bill | None = None
-    notes: str = ""

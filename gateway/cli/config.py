@@ -1,0 +1,36 @@
+"""The option ``--config``, which most subcommands take."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from gateway.core.errors import Problem
+from gateway.settings import ExtraCheck, Settings, check
+
+DEFAULT = "sluice.yaml"
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config",
+        type=Path,
+        default=Path(os.environ.get("SLUICE_CONFIG", DEFAULT)),
+        metavar="FILE",
+        help=f"the configuration (default: $SLUICE_CONFIG, or {DEFAULT})",
+    )
+
+
+def read_config(
+    path: Path, *, server: Mapping[str, object] | None = None, with_prices: bool = True
+) -> tuple[Settings | None, list[Problem]]:
+    """The settings in ``path``, None if there is an error; and every problem."""
+    from gateway.catalog.catalog import Catalog
+    from gateway.factory.checks import known_prices, spoken_kinds
+
+    checks: list[ExtraCheck] = [spoken_kinds]
+    if with_prices:
+        checks.append(known_prices(Catalog.load()))
+    return check(path, os.environ, server=server, extra_checks=checks)

@@ -1,0 +1,149 @@
+"""The data plane: plain ASGI, dispatched by one look-up before anything heavier is asked."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+from urllib.parse import unquote
+
+import msgspec
+
+from gateway.core.body import Body, FormBody
+from gateway.core.clock import Clock
+from gateway.core.errors import CallError, MethodNotAllowed, NoTarget, StoreUnavailable
+from gateway.core.types import Call, Caller, Endpoint, Model
+from gateway.edge.asgi import JSON, App, Receive, Scope, Send, send_whole
+from gateway.edge.asking import Asking
+from gateway.edge.body import ClientGone, breathe, chunks, json_object, read_whole
+from gateway.edge.chat import chat_call
+from gateway.edge.embeddings import embeddings_call
+from gateway.edge.form import read_form
+from gateway.edge.hangup import until_hangup
+from gateway.edge.head import Head, read_head
+from gateway.edge.images import image_call
+from gateway.edge.models import list_models, one_model
+from gateway.edge.reply import Responder
+from gateway.identity.bearer import bearer
+from gateway.identity.keys import Identity
+from gateway.pipeline.pipeline import Pipeline
+
+_log = logging.getLogger("sluice.edge")
+_MODELS = "/v1/models"
+_FORM = b"multipart/form-data"
+_TAKES_FORM = frozenset({Endpoint.IMAGE_EDITS, Endpoint.IMAGE_VARIATIONS})
+_ENDPOINTS = {f"/v1/{endpoint.value}": endpoint for endpoint in Endpoint}
+
+
+class Parts(msgspec.Struct, frozen=True):
+    """What one configuration is in force as. Swapped as a whole: a request keeps the parts it began with."""
+
+    identity: Identity
+    models: Mapping[str, Model]
+    pipeline: Pipeline
+    max_body_bytes: int
+    spool_bytes: int
+
+
+class DataPlane:
+    """The ASGI app. What is not its own goes to ``control_plane``, which may be slow to load."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        *,
+        clock: Clock,
+        new_id: Callable[[], str],
+        operations: Mapping[str, App],
+        control_plane: App,
+    ) -> None:
+        self.parts = parts
+        self._clock = clock
+        self._new_id = new_id
+        self._operations = operations
+        self._control_plane = control_plane
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._control_plane(scope, receive, send)
+            return
+        path: str = scope["path"]
+        endpoint = _ENDPOINTS.get(path)
+        if endpoint is not None:
+            await self._guard(scope, receive, send, endpoint)
+        elif path == _MODELS or path.startswith(_MODELS + "/"):
+            await self._guard(scope, receive, send, None)
+        elif (operation := self._operations.get(path)) is not None:
+            await operation(scope, receive, send)
+        else:
+            await self._control_plane(scope, receive, send)
+
+    async def _guard(self, scope: Scope, receive: Receive, send: Send, endpoint: Endpoint | None) -> None:
+        """Whatever goes wrong with a request, its client gets one error object, or one error event."""
+        responder = Responder(send, "")
+        try:
+            head = read_head(scope["headers"], self._new_id)
+            responder.request_id = head.request_id
+            caller = self.parts.identity.authenticate(bearer(scope["headers"]))
+            if endpoint is None:
+                _require(scope, "GET")
+                await self._models(scope, send, caller, head)
+            else:
+                _require(scope, "POST")
+                await self._call(endpoint, head, caller, receive, responder)
+        except ClientGone:
+            pass
+        except CallError as error:
+            await responder.error(error)
+        except StoreUnavailable:
+            _log.exception("the store of limits and budgets can't answer")
+            await responder.error(NoTarget("the gateway's store of limits can't answer", code="store_unavailable"))
+        except Exception:
+            _log.exception("request %s failed by a fault of the gateway", responder.request_id)
+            if responder.has_begun:
+                raise
+            await responder.error(CallError("the gateway failed; its log says why", code="internal_error"))
+
+    async def _call(
+        self, endpoint: Endpoint, head: Head, caller: Caller, receive: Receive, responder: Responder
+    ) -> None:
+        parts = self.parts
+        body = await self._body(endpoint, head, receive, parts)
+        try:
+            call = self._understand(endpoint, head, caller, body, parts)
+            await until_hangup(receive, parts.pipeline.serve(call, responder))
+        finally:
+            if isinstance(body, FormBody):
+                body.close()
+
+    async def _body(self, endpoint: Endpoint, head: Head, receive: Receive, parts: Parts) -> Body:
+        length, most = head.content_length, parts.max_body_bytes
+        if endpoint in _TAKES_FORM and head.content_type.lower().startswith(_FORM):
+            pieces: AsyncIterator[bytes] = chunks(receive, content_length=length, max_bytes=most)
+            return await read_form(pieces, head.content_type, spool_bytes=parts.spool_bytes)
+        raw = await read_whole(receive, content_length=length, max_bytes=most)
+        await breathe(raw)
+        body = json_object(raw)
+        await breathe(raw)
+        return body
+
+    def _understand(self, endpoint: Endpoint, head: Head, caller: Caller, body: Body, parts: Parts) -> Call:
+        asking = Asking(head.request_id, caller, self._clock.monotonic(), parts.models, head.wants_explanation)
+        if isinstance(body, FormBody):
+            return image_call(endpoint, asking, body)
+        if endpoint is Endpoint.CHAT:
+            return chat_call(asking, body)
+        if endpoint is Endpoint.EMBEDDINGS:
+            return embeddings_call(asking, body)
+        return image_call(endpoint, asking, body)
+
+    async def _models(self, scope: Scope, send: Send, caller: Caller, head: Head) -> None:
+        models = self.parts.models
+        name = unquote(scope["path"][len(_MODELS) + 1 :])
+        body = one_model(models, caller, name) if name else list_models(models, caller)
+        await send_whole(send, 200, [JSON, (b"x-request-id", head.request_id.encode("ascii"))], body)
+
+
+def _require(scope: Scope, method: str) -> None:
+    if scope["method"] != method:
+        said = f"{scope['path']} takes {method}, not {scope['method']}"
+        raise MethodNotAllowed(said, headers=[("allow", method)])

@@ -1,0 +1,57 @@
+"""What every endpoint knows of a request before it looks at the body."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from typing import Any
+
+import msgspec
+
+from gateway.core.body import FormBody, JsonBody
+from gateway.core.errors import InvalidRequest
+from gateway.core.types import Call, Caller, Wish
+from gateway.edge.body import field
+from gateway.edge.wish import read_wish, split_suffix
+
+MAX_MODEL = 256
+
+
+class Asking(msgspec.Struct, frozen=True):
+    """Who asks, under which id, since when. ``models`` are the public names."""
+
+    id: str
+    caller: Caller
+    received_at: float
+    models: Container[str]
+    wants_explanation: bool = False
+
+    def model_and_wish(self, body: JsonBody | FormBody, default: str | None = None) -> tuple[str, Wish]:
+        """The public model asked for, and what is asked of routing. Raises InvalidRequest.
+
+        ``default`` stands for a model that the endpoint lets clients leave out.
+        """
+        route: msgspec.Raw | bytes | None
+        if isinstance(body, JsonBody):
+            model = field(body, "model", str, "a string")
+            route = body.fields.get("route")
+        else:
+            model = body.get("model")
+            text = body.get("route")
+            route = None if text is None else text.encode()
+        model = model or default
+        if not model:
+            raise InvalidRequest("you must provide a 'model'", param="model")
+        if len(model) > MAX_MODEL:
+            raise InvalidRequest(f"'model' must have at most {MAX_MODEL} characters", param="model")
+        name, by = split_suffix(model, self.models)
+        return name, read_wish(route, by)
+
+    def call(self, **fields: Any) -> Call:
+        """The call, with what the endpoint read of it."""
+        return Call(
+            id=self.id,
+            caller=self.caller,
+            received_at=self.received_at,
+            wants_explanation=self.wants_explanation,
+            **fields,
+        )

@@ -1,0 +1,91 @@
+"""Reads a request's body under its bound, and decodes JSON one level deep."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import TypeVar
+
+import msgspec
+
+from gateway.core.body import JsonBody
+from gateway.core.errors import InvalidRequest, TooLarge
+from gateway.edge.asgi import Receive
+
+T = TypeVar("T")
+LARGE = 1024 * 1024
+"""A body above this is worked on in steps with a breath between them, so that none holds the loop for long."""
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+class ClientGone(Exception):
+    """The client hung up before its request was whole; there is nobody to answer."""
+
+
+async def chunks(receive: Receive, *, content_length: int | None, max_bytes: int) -> AsyncIterator[bytes]:
+    """The body as it comes. Raises TooLarge as soon as it is known, before the rest is read; and ClientGone."""
+    if content_length is not None and content_length > max_bytes:
+        raise _too_large(max_bytes)
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        chunk: bytes = message.get("body", b"")
+        size += len(chunk)
+        if size > max_bytes:
+            raise _too_large(max_bytes)
+        if chunk:
+            yield chunk
+        if not message.get("more_body", False):
+            return
+
+
+async def read_whole(receive: Receive, *, content_length: int | None, max_bytes: int) -> bytes:
+    """The body in one piece."""
+    if content_length is None or content_length <= max_bytes:
+        # The usual body comes in one message, and then there is nothing to put together.
+        message = await receive()
+        if message["type"] == "http.request" and not message.get("more_body", False):
+            whole: bytes = message.get("body", b"")
+            if len(whole) <= max_bytes:
+                return whole
+            raise _too_large(max_bytes)
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        parts = [message.get("body", b"")]
+        rest = max_bytes - len(parts[0])
+        parts.extend([chunk async for chunk in chunks(receive, content_length=None, max_bytes=rest)])
+        return b"".join(parts)
+    raise _too_large(max_bytes)
+
+
+async def breathe(body: bytes) -> None:
+    """Let others run before the next step on a large body."""
+    if len(body) > LARGE:
+        await asyncio.sleep(0)
+
+
+def json_object(raw: bytes) -> JsonBody:
+    """Decode ``raw`` one level deep. Raises InvalidRequest, saying what is wrong and where."""
+    try:
+        return JsonBody(raw, _fields(raw))
+    except msgspec.ValidationError:
+        raise InvalidRequest("the request body must be a JSON object") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidRequest(f"the request body is not valid JSON: {error}") from None
+
+
+def field(body: JsonBody, name: str, type_: type[T], what: str) -> T | None:
+    """The field ``name``; None if it is missing or null. Raises InvalidRequest if it is not ``what``."""
+    raw = body.fields.get(name)
+    if raw is None:
+        return None
+    try:
+        return msgspec.json.decode(raw, type=type_ | None)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise InvalidRequest(f"'{name}' must be {what}", param=name) from None
+
+
+def _too_large(max_bytes: int) -> TooLarge:
+    return TooLarge(f"the request body is larger than this gateway takes ({max_bytes / 1024 / 1024:g} MB)")

@@ -1,0 +1,90 @@
+"""A chat request, read as far as routing and limits need it; the provider judges the rest."""
+
+from __future__ import annotations
+
+import msgspec
+
+from gateway.catalog.tokens import PromptSize, measure, measure_schema
+from gateway.core.body import JsonBody
+from gateway.core.errors import InvalidRequest
+from gateway.core.types import Call, Endpoint, Feature, Needs
+from gateway.edge.asking import Asking
+from gateway.edge.body import field
+
+MAX_CHOICES = 128
+"""OpenAI's own bound on ``n``."""
+
+
+class _StreamOptions(msgspec.Struct):
+    include_usage: bool | None = None
+
+
+def chat_call(asking: Asking, body: JsonBody) -> Call:
+    """The call that a chat completion's body asks for. Raises InvalidRequest naming the field."""
+    model, wish = asking.model_and_wish(body)
+    messages = body.fields.get("messages")
+    if messages is None:
+        raise InvalidRequest("you must provide 'messages'", param="messages")
+    if memoryview(messages)[0] != ord("["):
+        raise InvalidRequest("'messages' must be an array", param="messages")
+    stream = field(body, "stream", bool, "true or false") or False
+    options = field(body, "stream_options", _StreamOptions, "an object")
+    return asking.call(
+        endpoint=Endpoint.CHAT,
+        model=model,
+        wish=wish,
+        body=body,
+        needs=_needs(body, messages, stream=stream),
+        stream=stream,
+        wants_usage=bool(options and options.include_usage),
+        user=field(body, "user", str, "a string"),
+    )
+
+
+def _needs(body: JsonBody, messages: msgspec.Raw, *, stream: bool) -> Needs:
+    size = measure(messages)
+    for name in ("tools", "functions", "response_format"):
+        if (raw := body.fields.get(name)) is not None:
+            size += measure_schema(raw)
+    ceiling = _count(body, "max_completion_tokens", 0)
+    if ceiling is None:
+        ceiling = _count(body, "max_tokens", 0)
+    choices = _count(body, "n", 1)
+    if choices is not None and choices > MAX_CHOICES:
+        raise InvalidRequest(f"'n' must be at most {MAX_CHOICES}", param="n")
+    return Needs(
+        features=_features(body, size, stream=stream),
+        input_tokens=size.tokens,
+        input_tokens_max=size.tokens_max,
+        input_images=size.images,
+        output_tokens_max=ceiling,
+        choices=choices or 1,
+    )
+
+
+def _features(body: JsonBody, size: PromptSize, *, stream: bool) -> frozenset[Feature]:
+    fields = body.fields
+    needed = {
+        Feature.TOOLS: _has_items(fields.get("tools")) or _has_items(fields.get("functions")),
+        Feature.JSON_SCHEMA: _speaks_of(fields.get("response_format"), b'"json_schema"'),
+        Feature.LOGPROBS: field(body, "logprobs", bool, "true or false"),
+        Feature.VISION: size.images,
+        Feature.AUDIO: size.audios or _speaks_of(fields.get("modalities"), b'"audio"'),
+        Feature.STREAMING: stream,
+    }
+    return frozenset([feature for feature, is_needed in needed.items() if is_needed])
+
+
+def _count(body: JsonBody, name: str, least: int) -> int | None:
+    count = field(body, name, int, "a whole number")
+    if count is not None and count < least:
+        raise InvalidRequest(f"'{name}' must be at least {least}", param=name)
+    return count
+
+
+def _has_items(raw: msgspec.Raw | None) -> bool:
+    return raw is not None and bytes(raw) not in (b"[]", b"null")
+
+
+def _speaks_of(raw: msgspec.Raw | None, name: bytes) -> bool:
+    return raw is not None and name in bytes(raw)

@@ -1,0 +1,45 @@
+"""What the headers of a request say to the gateway itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from gateway.core.errors import InvalidRequest
+
+_ID_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:"
+MAX_ID = 128
+EXPLAIN = b"x-sluice-explain"
+
+
+class Head(msgspec.Struct):
+    """``content_length`` is None where the client stated none (chunked)."""
+
+    request_id: str
+    content_type: bytes = b""
+    content_length: int | None = None
+    wants_explanation: bool = False
+
+
+def read_head(headers: Sequence[tuple[bytes, bytes]], new_id: Callable[[], str]) -> Head:
+    """Read ASGI headers. The client's request id is kept if it is fit for logs and headers, else a new one is made.
+
+    Raises InvalidRequest for a content length that is no number.
+    """
+    head = Head("")
+    for name, value in headers:
+        if name == b"content-type":
+            head.content_type = value
+        elif name == b"content-length":
+            if not value.isdigit():
+                raise InvalidRequest("the header 'content-length' must be a number", param="content-length")
+            head.content_length = int(value)
+        elif name == b"x-request-id":
+            if 0 < len(value) <= MAX_ID and not value.translate(None, _ID_BYTES):
+                head.request_id = value.decode("ascii")
+        elif name == EXPLAIN:
+            head.wants_explanation = value not in (b"", b"0", b"false")
+    if not head.request_id:
+        head.request_id = new_id()
+    return head

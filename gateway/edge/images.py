@@ -1,0 +1,113 @@
+"""Image requests: generations as JSON, edits as JSON or a form, variations as a form."""
+
+from __future__ import annotations
+
+import msgspec
+
+from gateway.catalog.tokens import measure
+from gateway.core.body import FormBody, JsonBody
+from gateway.core.errors import InvalidRequest
+from gateway.core.types import Call, Endpoint, Feature, Needs
+from gateway.edge.asking import Asking
+from gateway.edge.body import field
+
+DEFAULT_MODEL = "dall-e-2"
+"""What OpenAI takes where the client names none. https://platform.openai.com/docs/api-reference/images"""
+MAX_IMAGES = 10
+_TRUE = {"true": True, "false": False}
+
+
+class _Fields:
+    """The fields of an image request, whichever way they came."""
+
+    def __init__(self, body: JsonBody | FormBody) -> None:
+        self._body = body
+
+    def text(self, name: str) -> str | None:
+        if isinstance(self._body, FormBody):
+            return self._body.get(name) or None
+        return field(self._body, name, str, "a string")
+
+    def number(self, name: str) -> int | None:
+        if isinstance(self._body, JsonBody):
+            return field(self._body, name, int, "a whole number")
+        text = self._body.get(name)
+        if not text:
+            return None
+        try:
+            return int(text)
+        except ValueError:
+            raise InvalidRequest(f"'{name}' must be a whole number", param=name) from None
+
+    def flag(self, name: str) -> bool:
+        if isinstance(self._body, JsonBody):
+            return field(self._body, name, bool, "true or false") or False
+        text = self._body.get(name)
+        if not text:
+            return False
+        if text.lower() not in _TRUE:
+            raise InvalidRequest(f"'{name}' must be true or false", param=name)
+        return _TRUE[text.lower()]
+
+    def images(self) -> int:
+        """How many images come with the request."""
+        if isinstance(self._body, FormBody):
+            return sum(file.name in ("image", "image[]") for file in self._body.files)
+        if (raw := self._body.fields.get("images")) is None:
+            return 0
+        try:
+            return len(msgspec.json.decode(raw, type=list[msgspec.Raw]))
+        except msgspec.DecodeError:
+            raise InvalidRequest("'images' must be an array", param="images") from None
+
+    def has_mask(self) -> bool:
+        if isinstance(self._body, FormBody):
+            return any(file.name == "mask" for file in self._body.files)
+        return self._body.fields.get("mask") not in (None, msgspec.Raw(b"null"))
+
+
+def image_call(endpoint: Endpoint, asking: Asking, body: JsonBody | FormBody) -> Call:
+    """The call that an image request asks for. Raises InvalidRequest naming the field."""
+    model, wish = asking.model_and_wish(body, DEFAULT_MODEL)
+    fields = _Fields(body)
+    prompt = fields.text("prompt")
+    if not prompt and endpoint is not Endpoint.IMAGE_VARIATIONS:
+        raise InvalidRequest("you must provide a 'prompt'", param="prompt")
+    images = fields.images()
+    if not images and endpoint is not Endpoint.IMAGE_GENERATIONS:
+        raise InvalidRequest("you must provide an 'image'", param="image")
+    stream = fields.flag("stream")
+    return asking.call(
+        endpoint=endpoint,
+        model=model,
+        wish=wish,
+        body=body,
+        needs=_needs(fields, prompt or "", images, stream=stream),
+        stream=stream,
+        user=fields.text("user"),
+    )
+
+
+def _needs(fields: _Fields, prompt: str, images: int, *, stream: bool) -> Needs:
+    size = measure(msgspec.json.encode(prompt))
+    count = fields.number("n")
+    if count is not None and not 1 <= count <= MAX_IMAGES:
+        raise InvalidRequest(f"'n' must be from 1 to {MAX_IMAGES}", param="n")
+    features = set()
+    if fields.has_mask():
+        features.add(Feature.MASK)
+    if fields.text("background") == "transparent":
+        features.add(Feature.TRANSPARENT)
+    if stream:
+        features.add(Feature.STREAMING)
+    return Needs(
+        features=frozenset(features),
+        input_tokens=size.tokens,
+        input_tokens_max=size.tokens_max,
+        input_images=images,
+        images=count or 1,
+        partial_images=(fields.number("partial_images") or 0) if stream else 0,
+        image_size=fields.text("size") or "auto",
+        image_quality=fields.text("quality") or "auto",
+        image_format=fields.text("output_format"),
+    )

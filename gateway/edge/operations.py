@@ -1,0 +1,35 @@
+"""What a load balancer and Prometheus ask: is it alive, can it serve, what has it counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from gateway.edge.asgi import JSON, App, Receive, Scope, Send, send_whole
+
+Render = Callable[[str], tuple[bytes, str]]
+"""The metrics page for an Accept header, and its content type."""
+Readiness = Callable[[], Mapping[str, object] | None]
+"""What hinders serving, None if nothing does."""
+
+
+def operations(*, render: Render, hindrance: Readiness) -> dict[str, App]:
+    """The operations endpoints, by path."""
+
+    async def healthz(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send_whole(send, 200, [JSON], b'{"status":"ok"}')
+
+    async def readyz(_scope: Scope, _receive: Receive, send: Send) -> None:
+        hinders = hindrance()
+        if hinders is None:
+            await send_whole(send, 200, [JSON], b'{"status":"ready"}')
+        else:
+            await send_whole(send, 503, [JSON], msgspec.json.encode({"status": "not ready", **hinders}))
+
+    async def metrics(scope: Scope, _receive: Receive, send: Send) -> None:
+        accept = next((value for name, value in scope["headers"] if name == b"accept"), b"")
+        body, content_type = render(accept.decode("latin-1"))
+        await send_whole(send, 200, [(b"content-type", content_type.encode("latin-1"))], body)
+
+    return {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics}

@@ -1,0 +1,116 @@
+"""Writes an answer to the client: JSON in one piece, or server-sent events. The only place that knows which."""
+
+from __future__ import annotations
+
+from gateway.core.errors import CallError, UpstreamError
+from gateway.core.money import usd
+from gateway.core.types import Event
+from gateway.edge.asgi import JSON, Headers, Send, send_whole
+from gateway.edge.head import EXPLAIN
+from gateway.limits.refusal import ratelimit_headers
+from gateway.pipeline.answer import Answer
+from gateway.pipeline.bill import Bill
+from gateway.routing import explain
+
+_EVENTS: Headers = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    # nginx would otherwise gather a stream before it passes it on.
+    (b"x-accel-buffering", b"no"),
+]
+
+
+class Responder:
+    """Answers one request. ``has_begun`` once a status went out: from then on an error can only be an event."""
+
+    __slots__ = ("_send", "has_begun", "request_id")
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self.request_id = request_id
+        self.has_begun = False
+
+    async def __call__(self, answer: Answer) -> None:
+        """Render ``answer``, reading it to its end."""
+        event = await answer.read()
+        assert event is not None, "an answer has at least one event"
+        if answer.call.stream:
+            await self._stream(answer, event)
+        else:
+            await self._whole(answer, event)
+
+    async def error(self, error: CallError) -> None:
+        """Answer with OpenAI's error object, whatever the request wanted."""
+        self.has_begun = True
+        headers = [JSON, (b"x-request-id", self.request_id.encode("ascii"))]
+        headers += [(name.encode("ascii"), value.encode("latin-1", "replace")) for name, value in error.headers]
+        await send_whole(self._send, error.status, headers, error.body())
+
+    async def _whole(self, answer: Answer, event: Event) -> None:
+        bill = answer.bill
+        headers = self._headers(answer)
+        headers.append(JSON)
+        if bill.is_priced:
+            headers.append((b"x-sluice-cost-usd", usd(bill.cost_nanousd).encode("ascii")))
+        self.has_begun = True
+        await send_whole(self._send, 200, headers, event.data)
+        # Read to the end: the last of the reply has to be seen for its connection to serve again.
+        await answer.read()
+
+    async def _stream(self, answer: Answer, first: Event) -> None:
+        send = self._send
+        self.has_begun = True
+        await send({"type": "http.response.start", "status": 200, "headers": self._headers(answer) + _EVENTS})
+        wants_usage = answer.call.wants_usage
+        event: Event | None = first
+        last = b""
+        try:
+            while event is not None:
+                data = event.data
+                if event.usage is not None and (event.is_usage_frame or wants_usage):
+                    data = _with_bill(event, answer) if wants_usage else b""
+                if data:
+                    await send({"type": "http.response.body", "body": data, "more_body": True})
+                event = await answer.read()
+        except UpstreamError as error:
+            last = error_event(error)
+        await send({"type": "http.response.body", "body": last})
+
+    def _headers(self, answer: Answer) -> Headers:
+        target = answer.target
+        headers: Headers = [
+            (b"x-request-id", self.request_id.encode("ascii")),
+            (b"x-sluice-provider", target.provider.encode("utf-8")),
+            (b"x-sluice-model", target.model.encode("utf-8")),
+            (b"x-sluice-attempts", b"%d" % answer.attempts),
+            (b"x-sluice-overhead-ms", b"%.3f" % (answer.overhead_s * 1000)),
+        ]
+        if answer.levels:
+            headers += [
+                (name.encode("ascii"), value.encode("ascii"))
+                for name, value in ratelimit_headers(answer.limits, answer.levels)
+            ]
+        if answer.call.wants_explanation:
+            headers.append((EXPLAIN, explain.header(answer.decision).encode("ascii")))
+        return headers
+
+
+def error_event(error: UpstreamError) -> bytes:
+    """The last event of a stream that broke off: a client must not take the part for the whole."""
+    shown = CallError(
+        f"the provider's reply broke off: {error.message}", code=error.code or "upstream_error", param=error.param
+    )
+    return b"data: " + shown.body() + b"\n\n"
+
+
+def _with_bill(event: Event, answer: Answer) -> bytes:
+    """The usage frame with what the call cost, as a last field of its object."""
+    end = event.data.rfind(b"}")
+    if end < 0 or not (event.is_usage_frame or event.finish):
+        return event.data
+    return event.data[:end] + b',"sluice":' + _bill(answer.bill, answer) + event.data[end:]
+
+
+def _bill(bill: Bill, answer: Answer) -> bytes:
+    cost = usd(bill.cost_nanousd) if bill.is_priced else "null"
+    return f'{{"cost_usd":{cost},"attempts":{answer.attempts}}}'.encode()

@@ -1,0 +1,74 @@
+"""What ``sluice check`` finds that settings alone can't know: prices that nobody states, kinds that nobody speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gateway.catalog.catalog import Catalog
+from gateway.core.errors import Problem
+from gateway.core.types import Caller, Endpoint, Target
+from gateway.factory.targets import build_models
+from gateway.limits.estimate import IMAGES, is_priced
+from gateway.providers import registry
+from gateway.settings import Document, ExtraCheck, Settings
+
+
+def spoken_kinds(settings: Settings, document: Document) -> Iterable[Problem]:
+    """Providers that are on, of a kind that this version has no dialect for."""
+    for name, provider in settings.providers.items():
+        if provider.kind not in registry.OPENAI_LIKE and not provider.is_off:
+            yield document.problem(
+                ("providers", name, "kind"),
+                f"this version of Sluice does not speak {provider.kind!r} yet",
+                f"Set 'enabled: false', or use one of: {', '.join(registry.OPENAI_LIKE)}.",
+            )
+
+
+def known_prices(catalog: Catalog) -> ExtraCheck:
+    """An unknown price is an error for a model under a budget: money can't be held for it, and it is never $0."""
+
+    def check(settings: Settings, document: Document) -> Iterable[Problem]:
+        for name, model in build_models(settings, catalog).items():
+            budget = _budget(settings, name)
+            for index, target in enumerate(model.targets):
+                if settings.providers[target.provider].is_off or _has_price(target):
+                    continue
+                path = ("models", name, "targets", index)
+                what = f"nobody knows what {target.id} charges"
+                fix = "State it: price: {input: 0.25, output: 2} (USD a million tokens), per_image: …, or price: free."
+                if budget:
+                    yield document.problem(path, f"{what}, and {budget} needs to; it will not be used", fix)
+                else:
+                    yield document.problem(path, f"{what}; its cost will not be counted", fix, is_warning=True)
+
+    return check
+
+
+def _has_price(target: Target) -> bool:
+    endpoints = target.capabilities.endpoints
+    if endpoints and endpoints <= IMAGES:
+        return is_priced(target, Endpoint.IMAGE_GENERATIONS)
+    return is_priced(target, Endpoint.CHAT)
+
+
+def _budget(settings: Settings, model: str) -> str:
+    """The first budget that counts calls for ``model``, in words; empty if none does."""
+    if settings.everyone.budgets:
+        return "the global budget"
+    if settings.models[model].budgets:
+        return f"the budget of model {model}"
+    for target in settings.models[model].targets:
+        if settings.providers[target.provider].budgets:
+            return f"the budget of provider {target.provider}"
+    for key in settings.keys:
+        if not _may_use(key.models, model):
+            continue
+        if key.budgets:
+            return f"the budget of key {key.name}"
+        if key.team is not None and settings.teams[key.team].budgets:
+            return f"the budget of team {key.team}"
+    return ""
+
+
+def _may_use(globs: tuple[str, ...], model: str) -> bool:
+    return Caller(key="", models=globs).may_use(model)

@@ -1,0 +1,100 @@
+"""Serves a gateway over HTTP until it is told to stop."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import socket
+from collections.abc import Callable
+
+import uvicorn
+import uvloop
+
+from gateway.catalog.catalog import Catalog
+from gateway.core.errors import ConfigError, Problem
+from gateway.factory.gateway import Gateway, running_gateway
+from gateway.settings import Settings
+from gateway.telemetry.log_writer import LogWriter
+from gateway.telemetry.logs import logging_setup
+
+BACKLOG = 2_048
+KEEP_ALIVE_S = 75
+_log = logging.getLogger("sluice")
+
+
+class Server(uvicorn.Server):
+    """uvicorn's, but it tells the gateway that it is leaving, and whoever waits that it has begun."""
+
+    def __init__(self, config: uvicorn.Config, gateway: Gateway, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._gateway = gateway
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        # What was made to start up lives as long as the process: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        if self.started:
+            self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._gateway.is_leaving = True
+        await super().shutdown(sockets)
+
+
+def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT: then no more connections, running calls end within the grace time, and every
+    settlement is delivered. ``on_ready`` is given the URL once the gateway answers.
+
+    Raises ConfigError for an address that can't be had, and whatever the gateway can't start with.
+    """
+    writer = logging_setup(settings.server.log.format, settings.server.log.level)
+    try:
+        listener = _listen(settings.server.host, settings.server.port)
+        uvloop.run(_serve(settings, listener, writer, on_ready))
+    finally:
+        writer.close()
+
+
+async def _serve(
+    settings: Settings, listener: socket.socket, writer: LogWriter, on_ready: Callable[[str], None]
+) -> None:
+    async with running_gateway(settings, catalog=Catalog.load(), log_writer=writer) as gateway:
+        config = uvicorn.Config(
+            gateway.app,
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            backlog=BACKLOG,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=max(1, round(settings.server.shutdown_grace_s)),
+        )
+        url = _url(listener)
+        await Server(config, gateway, lambda: on_ready(url)).serve(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        what = f"can't listen on {host}:{port}: {error.strerror or error}"
+        fix = "Choose another with --port, or stop what uses it."
+        raise ConfigError([Problem("configuration", None, "server.port", what, fix)]) from None
+    listener.setblocking(False)
+    return listener
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    if host in ("0.0.0.0", "::"):  # noqa: S104 — shown, not bound
+        host = "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
