@@ -97,9 +97,10 @@ class Listing(msgspec.Struct, array_like=True, frozen=True):
         return None if raw is None else msgspec.msgpack.decode(raw, type=Provider)
 
     def provider_at(self, url: str) -> str | None:
-        """The id of the provider whose API is at ``url``."""
+        """The id of the provider whose API is at ``url``. A host that merely begins like one's is not that one."""
         for pattern, id in self.patterns.items():
-            if re.match(pattern, url):
+            found = re.match(pattern, url)
+            if found and (found[0].endswith("/") or url[found.end() : found.end() + 1] in ("", "/", ":")):
                 return id
         return None
 

@@ -42,7 +42,7 @@ class ModelList(msgspec.Struct, frozen=True):
     source: str
     date: str
     image_tokens: Mapping[str, int]
-    """The most that one input image is billed as, by what a model's name begins with; from the providers' guides."""
+    """The most that one input image is billed as, by what a model's name begins with; the longest such counts."""
     audio_rates: Mapping[str, Mapping[str, str]]
     """USD a million audio tokens of models whose listed price has text only."""
     providers: Mapping[str, msgspec.Raw]

@@ -118,12 +118,15 @@ def price_from_config(setting: Mapping[str, Any] | str, listed: Price | None = N
     ``free``, or a mapping of token rates (USD a million), ``per_image`` (USD by ``quality/size``, with ``default``; or
     one amount) and ``per_request`` (USD a call). What it states wins for that kind of figure as a whole: a token rate
     replaces all of ``listed``'s token rates, tiers among them, the missing ones filled in as ever; ``per_image`` alone
-    bills by the piece and no tokens. Raises ValueError, naming the setting.
+    bills by the piece and no tokens. None and an empty ``per_image`` say nothing.
+
+    Raises ValueError, naming the setting.
     """
     if isinstance(setting, str):
         if setting != "free":
             raise ValueError(f"{setting!r} is no price: write a mapping of rates, or free")
         return FREE
+    setting = {name: value for name, value in setting.items() if value is not None and value != {}}
     _refuse_unknown(setting)
     rates = {name: _amount(name, setting[name]) for name in TOKEN_RATES if name in setting}
     lines = _lines(setting["per_image"]) if "per_image" in setting else None
@@ -177,8 +180,6 @@ def _refuse_unknown(setting: Mapping[str, Any]) -> None:
 def _lines(setting: Any) -> dict[str, int]:
     if not isinstance(setting, Mapping):
         return {"default": _amount("per_image", setting)}
-    if not setting:
-        raise ValueError("per_image: no line; write quality/size: USD, or default: USD")
     lines: dict[str, int] = {}
     for name, amount in setting.items():
         line = str(name).strip().lower()
