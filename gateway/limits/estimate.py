@@ -105,14 +105,14 @@ def _image(price: Price, needs: Needs) -> int:
     if not price.per_image:
         return -(-UNKNOWN_IMAGE_TOKENS * price.image_output // PER_MILLION)
     quality, size = needs.image_quality, needs.image_size
-    found = 0
+    found = price.image(f"{quality}/{size}")
     if "auto" in (quality, size):
-        lines = [(*line.partition("/")[::2], amount) for line, amount in price.per_image.items()]
-        found = max(
-            (amount for q, s, amount in lines if quality in ("auto", q) and (size in ("auto", s) or s == "auto")),
-            default=0,
-        )
-    found = found or price.image(f"{quality}/{size}")
+        lines = [line.split("/", 1) for line in price.per_image if "/" in line]
+        qualities = {line[0] for line in lines} if quality == "auto" else {quality}
+        sizes = {line[1] for line in lines} if size == "auto" else {size}
+        found = max((price.image(f"{q}/{s}") for q in qualities for s in sizes), default=found)
+        # The provider may choose a line that the list doesn't name.
+        found = max(found, price.per_image.get("default", 0))
     if price.is_by_image:
         return found
     more, whole = ROUNDED_LINES
