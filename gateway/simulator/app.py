@@ -16,6 +16,7 @@ says and when it calls tools in answer.py; how tokens are counted in tokens.py.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
 from collections.abc import Sequence
 from random import Random
@@ -65,6 +66,7 @@ class Simulator:
         self._sleep = sleep
         self._rate = Rate()
         self._player = Player(self._clock, self._random, self.stats)
+        self._aside = Player(self._clock, self._random, Stats())
 
     @property
     def behaviour(self) -> Behaviour:
@@ -82,12 +84,12 @@ class Simulator:
         if scope["type"] != "http":
             raise ValueError(f"the simulator speaks HTTP, not {scope['type']}")
         client = Client(scope, receive, send, self._sleep)
-        is_control = scope["path"].startswith(PREFIX)
-        if not is_control:
-            self.stats.begin()
+        if scope["path"].startswith(PREFIX):
+            await self._controlled(scope, client)
+            return
+        self.stats.begin()
         try:
-            body = await client.body()
-            script, behaviour = self._controlled(scope, body) if is_control else await self._answer(scope, body)
+            script, behaviour = await self._answer(scope, await client.body())
             await self._player.play(script, behaviour, client)
         except (Gone, asyncio.CancelledError) as left:
             # Someone else's cancel, a server's shutdown say, stays what it is.
@@ -96,15 +98,17 @@ class Simulator:
             self.stats.gone(self._clock.monotonic())
         finally:
             client.leave()
-            if not is_control:
-                self.stats.open -= 1
+            self.stats.open -= 1
 
-    def _controlled(self, scope: Scope, body: bytes) -> tuple[Script, Behaviour]:
-        try:
-            found = self.control.answer(scope["method"], scope["path"], body)
-        except InvalidRequest as error:
-            return _error(error), PLAIN
-        return (_unknown(scope) if found is None else Script(events=(found,))), PLAIN
+    async def _controlled(self, scope: Scope, client: Client) -> None:
+        with contextlib.suppress(Gone):
+            body = await client.body()
+            try:
+                found = self.control.answer(scope["method"], scope["path"], body)
+                script = _unknown(scope) if found is None else Script(events=(found,))
+            except InvalidRequest as error:
+                script = _error(error)
+            await self._aside.play(script, PLAIN, client)
 
     async def _answer(self, scope: Scope, body: bytes) -> tuple[Script, Behaviour]:
         """The script for one request, and the behaviour that holds for it."""

@@ -13,6 +13,8 @@ from functools import lru_cache
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 COLOURS = 16
+FRAME = 12
+"""Bytes of a chunk besides its data: length, name and checksum."""
 PADDING = b"paDd"
 """An ancillary, private chunk, safe to copy: readers skip it."""
 
@@ -26,10 +28,10 @@ def png(width: int, height: int, key: int, *, is_transparent: bool = False, leas
     palette = _chunk(b"PLTE", b"".join(map(bytes, colours(key))))
     alpha = _chunk(b"tRNS", bytes(range(0, 256, 17))) if is_transparent else b""
     body = b"".join((SIGNATURE, header, palette, alpha, _pixels(width, height), _chunk(b"IEND", b"")))
-    missing = least_bytes - len(body) - 12
-    if missing <= 0:
+    if len(body) >= least_bytes:
         return body
-    return body[:-12] + _chunk(PADDING, bytes(missing)) + body[-12:]
+    padding = _chunk(PADDING, bytes(max(0, least_bytes - len(body) - FRAME)))
+    return body[:-FRAME] + padding + body[-FRAME:]
 
 
 def colours(key: int) -> list[tuple[int, int, int]]:

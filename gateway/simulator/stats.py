@@ -17,7 +17,7 @@ class Stats(msgspec.Struct):
     last_disconnect: float | None = None
     """When the last of them was noticed, in monotonic seconds of the machine."""
     statuses: dict[int, int] = {}
-    """Heads sent, by status."""
+    """Heads of replies to those requests, by status."""
 
     def begin(self) -> None:
         self.requests += 1
