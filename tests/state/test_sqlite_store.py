@@ -221,8 +221,11 @@ async def test_a_kill_under_traffic_loses_no_more_than_the_last_moments(path, cl
     at_least = max(number for at, word, number in said if word == "spent" and at < killed_at - 0.5)
     assert at_least > 0
     at_most = max(number for _, word, number in said if word == "may")
+    with closing(sqlite3.connect(path)) as db:
+        ((written, held),) = db.execute("SELECT spent, held FROM spend").fetchall()
+    assert at_least <= written
     store = await opened(path, clock)
-    assert at_least <= await used(store, "usd", TOTAL) <= at_most
+    assert await used(store, "usd", TOTAL) == written + held <= at_most
     await store.aclose()
 
 
