@@ -265,7 +265,10 @@ def _with_bill(usage: Usage, raw: msgspec.Raw, row: Row) -> Usage:
 
 
 def _loose_error(data: bytes) -> msgspec.Raw:
-    given = msgspec.json.decode(data)
+    try:
+        given = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _unreadable(data) from error
     if not isinstance(given, dict):
         raise _unreadable(data)
     error = given.get("error")

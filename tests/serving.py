@@ -1,0 +1,82 @@
+"""A whole gateway on a real socket, in the test's own loop, from a few lines of configuration."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+import yaml
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from gateway.catalog.catalog import Catalog
+from gateway.core.types import Outcome
+from gateway.factory.gateway import Gateway, running_gateway
+from gateway.settings import load
+from gateway.telemetry.log_writer import LogWriter
+
+
+class Serving:
+    """A running gateway: its URL, its parts, and the Outcome of every call so far."""
+
+    def __init__(self, url: str, gateway: Gateway, outcomes: list[Outcome]) -> None:
+        self.url = url
+        self.base_url = f"{url}/v1"
+        self.gateway = gateway
+        self.outcomes = outcomes
+
+    async def until(self, condition: Any, within_s: float = 5.0) -> None:
+        """Let the loop turn until ``condition()`` holds: for what another task or thread is about to do."""
+        async with asyncio.timeout(within_s):
+            while not condition():
+                await asyncio.sleep(0.002)
+
+
+@asynccontextmanager
+async def serving(
+    config: Mapping[str, Any] | str, *, environ: Mapping[str, str] | None = None, **parts: Any
+) -> AsyncIterator[Serving]:
+    """Serve ``config`` (a mapping, or YAML) on a free loopback port. ``parts`` go to ``running_gateway``."""
+    text = config if isinstance(config, str) else yaml.safe_dump(dict(config), sort_keys=False)
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "sluice.yaml"
+        path.write_text(text)
+        settings = load(path, environ or {})
+    outcomes: list[Outcome] = []
+    log = os.open(os.devnull, os.O_WRONLY)
+    writer = LogWriter(log)
+    try:
+        async with running_gateway(settings, catalog=Catalog.load(), log_writer=writer, **parts) as gateway:
+            observe = gateway.app.parts.pipeline._observe
+            gateway.app.parts.pipeline._observe = lambda outcome: (outcomes.append(outcome), observe(outcome))
+            async with _listening(gateway) as url:
+                yield Serving(url, gateway, outcomes)
+    finally:
+        writer.close()
+        os.close(log)
+
+
+@asynccontextmanager
+async def _listening(gateway: Gateway) -> AsyncIterator[str]:
+    config = uvicorn.Config(gateway.app, http="httptools", lifespan="off", ws="none", log_config=None)
+    config.load()
+    state = ServerState()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: HttpToolsProtocol(config, state, app_state={}), "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        tasks = list(state.tasks)
+        for connection in list(state.connections):
+            connection.transport.abort()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await server.wait_closed()
