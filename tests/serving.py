@@ -34,7 +34,7 @@ class Serving:
     async def until(self, condition: Any, within_s: float = 5.0) -> None:
         """Let the loop turn until ``condition()`` holds: for what another task or thread is about to do."""
         async with asyncio.timeout(within_s):
-            while not condition():
+            while not condition():  # noqa: ASYNC110  what is waited for signals nobody
                 await asyncio.sleep(0.002)
 
 
