@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import Meta, Struct
 
 from gateway.core.errors import InvalidRequest
 
@@ -99,7 +99,6 @@ class ChatRequest(Struct):
     user: str | None = None
     service_tier: str | None = None
     metadata: dict[str, str] | None = None
-    functions: list[Function] | UnsetType = UNSET
 
     def check(self) -> None:
         """What the types can't say. Raises InvalidRequest."""

@@ -25,7 +25,7 @@ class Player:
             await client.wait(self._varied(script.before_head_s, behaviour.jitter))
         if script.has_head:
             self._stats.answered(script.status)
-            await client.head(script.status, _headers(script))
+            await client.head(script.status, self._headers(script))
             if behaviour.gap_ms:
                 await client.wait(self._varied(behaviour.gap_ms / 1000, behaviour.jitter))
             await self._body(script, behaviour, client)
@@ -55,12 +55,12 @@ class Player:
     def _varied(self, seconds: float, jitter: float) -> float:
         return seconds * self._dice.uniform(1 - jitter, 1 + jitter) if jitter else seconds
 
-
-def _headers(script: Script) -> list[tuple[bytes, bytes]]:
-    headers = [(b"content-type", script.content_type), *script.headers]
-    if not script.is_stream:
-        length = script.promised_bytes
-        if length is None:
-            length = sum(map(len, script.events))
-        headers.append((b"content-length", b"%d" % length))
-    return headers
+    def _headers(self, script: Script) -> list[tuple[bytes, bytes]]:
+        request_id = b"req_%024x" % self._dice.getrandbits(96)
+        headers = [(b"content-type", script.content_type), (b"x-request-id", request_id), *script.headers]
+        if not script.is_stream:
+            length = script.promised_bytes
+            if length is None:
+                length = sum(map(len, script.events))
+            headers.append((b"content-length", b"%d" % length))
+        return headers

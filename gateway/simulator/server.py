@@ -30,6 +30,11 @@ KEEP_ALIVE_S = 75
 class Connection(HttpToolsProtocol):
     """uvicorn's, and the app may close it: no ASGI message says "end this reply without its end"."""
 
+    def __init__(self, config: uvicorn.Config, state: ServerState) -> None:
+        super().__init__(config, state, app_state={})
+        # uvicorn's own switch for this would silence every other server of the process too.
+        self.access_log = False
+
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self.scope["extensions"] = {CLOSE: self._close}  # type: ignore[dict-item]
@@ -51,9 +56,7 @@ async def running(simulator: Simulator, host: str = "127.0.0.1", port: int = 0) 
     config.load()
     state = ServerState()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(
-        lambda: Connection(config, state, app_state={}), host=host, port=port, backlog=BACKLOG
-    )
+    server = await loop.create_server(lambda: Connection(config, state), host=host, port=port, backlog=BACKLOG)
     try:
         bound: int = server.sockets[0].getsockname()[1]
         shown = f"[{host}]" if ":" in host else host

@@ -158,6 +158,13 @@ async def test_a_finish_reason_can_be_asked_for(sdk: openai.AsyncOpenAI) -> None
     assert reply.choices[0].finish_reason == "content_filter"
 
 
+async def test_each_reply_has_an_id_of_its_own(sdk: openai.AsyncOpenAI) -> None:
+    one, two = [await sdk.chat.completions.with_raw_response.create(model="m", messages=HELLO) for _ in range(2)]
+    assert str(one.request_id).startswith("req_")
+    assert one.request_id != two.request_id
+    assert one.parse().id != two.parse().id
+
+
 async def test_unknown_fields_are_let_be(http: httpx.AsyncClient) -> None:
     reply = await http.post(PATH, json={"model": "m", "messages": HELLO, "verbosity": "low", "brand_new": {"a": 1}})
     assert reply.status_code == 200

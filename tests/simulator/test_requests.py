@@ -20,7 +20,7 @@ from gateway.simulator.endpoints import ENDPOINTS
 from gateway.simulator.form import Form, parse_form
 from gateway.simulator.script import Stamp
 from gateway.simulator.server import running
-from tests.openapi import needs_spec, validate_reply
+from tests.openapi import SPEC, needs_spec, validate_reply
 
 CHAT = "/v1/chat/completions"
 HELLO: Any = [{"role": "user", "content": "hi"}]
@@ -74,13 +74,16 @@ async def test_a_missing_field_is_named(http: httpx.AsyncClient, field: str) -> 
     assert (error["param"], error["code"]) == (field, "missing_required_parameter")
 
 
-@needs_spec
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'"\xff"', b"{}", b'{"model": 1}'])
+@pytest.mark.parametrize(
+    "body", [b'{"tools":' + b"[" * 100_000, b"", b"{", b"[]", b"null", b'"\xff"', b"{}", b'{"model": 1}']
+)
 @pytest.mark.parametrize("path", sorted(ENDPOINTS))
 async def test_what_cannot_be_read_is_a_400(http: httpx.AsyncClient, path: str, body: bytes) -> None:
     reply = await http.post(path, content=body, headers={"content-type": "application/json"})
     assert reply.status_code == 400
-    validate_reply(path, "post", 400, reply.content)
+    assert reply.json()["error"]["type"] == "invalid_request_error"
+    if SPEC.exists():
+        validate_reply(path, "post", 400, reply.content)
 
 
 @pytest.mark.parametrize(

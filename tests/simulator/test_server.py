@@ -36,6 +36,13 @@ async def test_signals_are_left_to_whom_they_belong() -> None:
         assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 
+async def test_requests_are_not_logged_by_the_server(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG", logger="uvicorn")
+    async with running(Simulator()) as url, httpx.AsyncClient() as client:
+        await client.get(f"{url}/models")
+    assert not [record for record in caplog.records if record.name.startswith("uvicorn")]
+
+
 async def test_an_address_that_is_taken_is_told() -> None:
     async with running(Simulator()) as url:
         port = httpx.URL(url).port
