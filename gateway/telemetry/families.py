@@ -49,6 +49,12 @@ TEAM_COST = Family(
     labels=("team",),
     divisor=NANOUSD,
 )
+UNPRICED = Family(
+    name="sluice_unpriced_requests",
+    kind="counter",
+    doc="Calls whose cost is not known, for want of the target's price.",
+    labels=("model", "provider"),
+)
 DURATION = Family(
     name="sluice_request_duration_seconds",
     kind="histogram",

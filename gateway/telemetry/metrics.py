@@ -59,6 +59,7 @@ class Metrics:
         self._images = self._own(families.IMAGES)
         self._cost = self._own(families.COST)
         self._team_cost = self._own(families.TEAM_COST)
+        self._unpriced = self._own(families.UNPRICED)
         self._duration = self._own(families.DURATION)
         self._ttft = self._own(families.TTFT)
         self._per_token = self._own(families.PER_TOKEN)
@@ -114,6 +115,8 @@ class Metrics:
             self._observe_usage(row, outcome)
         if outcome.cost_nanousd:
             self._observe_cost(row, outcome)
+        if not outcome.is_priced:
+            self._unpriced.cell(row.by_model)[0] += 1
 
     def _observe_pace(self, row: _Row, outcome: Outcome, ttft_s: float) -> None:
         if row.ttft is None or row.per_token is None:

@@ -66,7 +66,7 @@ def json_line(outcome: Outcome) -> bytes:
                 "user": _foreign(outcome.user),
                 "stream": outcome.stream,
                 "status": outcome.status,
-                "error": outcome.error,
+                "error": _foreign(outcome.error),
                 "provider": outcome.provider,
                 "target": outcome.target,
                 "attempts": [_attempt(attempt) for attempt in outcome.attempts],
@@ -74,6 +74,7 @@ def json_line(outcome: Outcome) -> bytes:
                 "usage_official": outcome.is_usage_official,
                 "cost_usd": usd(outcome.cost_nanousd),
                 "cost_nanousd": outcome.cost_nanousd,
+                "priced": outcome.is_priced,
                 "held_nanousd": outcome.held_nanousd,
                 "finish": _foreign(outcome.finish),
                 "duration_s": round(outcome.duration_s, 6),
@@ -110,7 +111,7 @@ def pretty_line(outcome: Outcome) -> bytes:
         words.append(f"ttft {outcome.ttft_s:.3f}s")
     words.append(f"overhead {outcome.overhead_s * 1000:.2f}ms")
     words.extend(_consumed(outcome.usage))
-    words.append(f"${usd(outcome.cost_nanousd)}")
+    words.append(f"${usd(outcome.cost_nanousd)}" if outcome.is_priced else "no price")
     words.append(f"key={outcome.key}")
     if failed := [f"{attempt.target}:{attempt.error}" for attempt in outcome.attempts if attempt.error]:
         words.append(f"failed={','.join(failed)}")
@@ -130,7 +131,9 @@ def _consumed(usage: Usage) -> list[str]:
 
 
 def _level(outcome: Outcome) -> str:
-    return "info" if outcome.status < 500 else "warning"
+    # A stream that broke midway has a status of 200, and an error all the same.
+    is_ours = outcome.status >= 500 or (outcome.status < 400 and outcome.error is not None)
+    return "warning" if is_ours else "info"
 
 
 def _rounded(seconds: float | None) -> float | None:
