@@ -75,7 +75,17 @@ async def test_a_missing_field_is_named(http: httpx.AsyncClient, field: str) -> 
 
 
 @pytest.mark.parametrize(
-    "body", [b'{"tools":' + b"[" * 100_000, b"", b"{", b"[]", b"null", b'"\xff"', b"{}", b'{"model": 1}']
+    "body",
+    [
+        pytest.param(b'{"tools":' + b"[" * 100_000, id="deep"),
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'"\xff"',
+        b"{}",
+        b'{"model": 1}',
+    ],
 )
 @pytest.mark.parametrize("path", sorted(ENDPOINTS))
 async def test_what_cannot_be_read_is_a_400(http: httpx.AsyncClient, path: str, body: bytes) -> None:
