@@ -65,22 +65,26 @@ class Reference:
 
     def _type(self, node: Node) -> str:
         if "anyOf" in node:
-            return " or ".join(self._type(choice) for choice in node["anyOf"])
+            # The short form before the long one.
+            return " or ".join(sorted((self._type(choice) for choice in node["anyOf"]), key=_is_long))
         if "$ref" in node:
-            name = _name(node)
-            if name in SHARED:
-                return f"[{SHARED[name]}](#{SHARED[name]})"
-            target = self._section(node)
-            return _choices(target["enum"]) if "enum" in target else "mapping"
+            return self._referred(node)
         if "enum" in node or "const" in node:
             return _choices(node.get("enum") or [node["const"]])
         if node.get("type") == "array":
-            items = self._type(node["items"])
-            return f"list of {items}"
-        if node.get("type") == "object":
-            inside = node.get("additionalProperties")
-            return f"names, each with {self._type(inside)}" if isinstance(inside, dict) else "mapping"
-        return _scalar(node)
+            return f"list of {self._type(node['items'])}"
+        return self._named(node) if node.get("type") == "object" else _scalar(node)
+
+    def _referred(self, node: Node) -> str:
+        name = _name(node)
+        if name in SHARED:
+            return f"[{SHARED[name]}](#{SHARED[name]})"
+        target = self._section(node)
+        return _choices(target["enum"]) if "enum" in target else "mapping"
+
+    def _named(self, node: Node) -> str:
+        inside = node.get("additionalProperties")
+        return f"names, each with {self._type(inside)}" if isinstance(inside, dict) else "mapping"
 
 
 def _inner(node: Node) -> tuple[Node | None, str]:
@@ -118,8 +122,12 @@ def _scalar(node: Node) -> str:
 def _default(node: Node) -> str:
     value = node.get("default")
     if value is None or value == "":
-        return "–"
+        return ""
     return f"`{value}`" if isinstance(value, str) else f"`{json.dumps(value)}`"
+
+
+def _is_long(kind: str) -> bool:
+    return kind.startswith(("names", "mapping"))
 
 
 def _cell(text: str) -> str:

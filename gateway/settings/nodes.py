@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 __all__ = [
@@ -30,6 +31,8 @@ _MERGE = _TAG + "merge"
 _TRUE = frozenset(("yes", "true", "on"))
 _PLAIN = frozenset(_TAG + name for name in ("str", "int", "float", "bool", "null", "timestamp", "merge", "value"))
 
+SAFE_DEPTH = 2_000
+
 Entry = tuple[Node, Node]
 
 
@@ -38,12 +41,31 @@ def compose(text: str) -> Node | None:
 
     Raises yaml.YAMLError, and RecursionError for what is nested beyond all use.
     """
+    if _may_be_deep(text):
+        _check_depth(text)
     loader = _Loader(text)
     try:
         node: Node | None = loader.get_single_node()
         return node
     finally:
         loader.dispose()
+
+
+def _may_be_deep(text: str) -> bool:
+    """Each level takes a bracket, a mark or a line; few files have so many."""
+    return sum(map(text.count, ("[", "{", "- ", "? ", "\n"))) > SAFE_DEPTH
+
+
+def _check_depth(text: str) -> None:
+    """The C loader composes by recursion, which ends the whole process where the stack does; its events don't."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > SAFE_DEPTH:
+                raise RecursionError
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
 
 
 def resolve(text: str) -> str:

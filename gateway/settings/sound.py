@@ -29,6 +29,9 @@ class Sound:
         """The errors of the first validation, each with its place. What could not even be read is told already."""
         found: list[tuple[Place, ErrorDetails]] = []
         for detail in error.errors(include_url=False):
+            if detail["type"] == "too_short" and detail["input"]:
+                # Its items are what is wrong: those that are are not counted.
+                continue
             place = self._existing(detail["loc"], self._data)
             self._doomed.add(place)
             if detail["input"] is not BROKEN:

@@ -127,7 +127,7 @@ class Price(Section):
 
     @property
     def figures(self) -> dict[str, Any] | Literal["free"]:
-        """What was written, as the catalog reads it: ``free``, or the given rates, ``per_request`` and ``per_image``."""
+        """What was written, as the catalog reads it: ``free``, or the given rates and what stands beside them."""
         return "free" if self.is_free else self.model_dump(exclude_none=True, exclude_defaults=True)
 
 

@@ -131,7 +131,7 @@ def _must_be(wanted: str) -> _Word:
 
 
 def _bound(word: str, name: str) -> _Word:
-    return lambda ctx, _value, shown: (f"must be {word} {ctx[name]:g}, not {shown}", "")
+    return lambda ctx, _value, shown: (f"must be {word} {ctx[name]:.16g}, not {shown}", "")
 
 
 def _structure(wanted: str, fix: str) -> _Word:

@@ -28,7 +28,7 @@ def keys_differ(view: View) -> None:
 
 def keys_are_given_once(view: View) -> None:
     for index, key in enumerate(view.settings.keys):
-        if not view.is_whole(("keys", index)):
+        if not view.is_whole(("keys", index), "key", "key_sha256"):
             continue
         if key.key is None and key.key_sha256 is None:
             view.error(("keys", index), "has no key", "Add key: ${NAME}, or key_sha256: with its hash.")

@@ -16,7 +16,7 @@ def models_have_a_target_that_is_on(view: View) -> None:
     providers = view.settings.providers
     for name, model in view.settings.models.items():
         are_known = all(target.provider in providers for target in model.targets)
-        if are_known and view.is_whole(("models", name)) and not view.is_served(model):
+        if are_known and view.is_whole(("models", name), "targets") and not view.is_served(model):
             what = "can't be served now: every provider of its targets is off"
             view.warning(("models", name), what, "Give one of them its credential, or take the model out.")
 
@@ -54,6 +54,6 @@ def regions_leave_a_target(view: View) -> None:
         regions = {
             t.region or (providers[t.provider].region if t.provider in providers else None) for t in model.targets
         }
-        if bound is not None and view.is_whole(("models", name)) and not bound & regions:
+        if bound is not None and view.is_whole(("models", name), "targets", "route") and not bound & regions:
             what = "leave no target: none of this model's is in any of them"
             view.warning(("models", name, "route", "regions"), what, "Give its targets or providers their region.")

@@ -10,11 +10,27 @@ from gateway.settings.provider import Provider
 from gateway.settings.reader import Place
 from gateway.settings.rules.view import View
 
+# What says whose account it is: where one of these is wrong, nothing is known to be missing.
+_ACCOUNT = (
+    "kind",
+    "enabled",
+    "api_key",
+    "base_url",
+    "region",
+    "headers",
+    "entra",
+    "project",
+    "location",
+    "access_token",
+    "access_key_id",
+    "secret_access_key",
+)
+
 
 def _whole(view: View) -> Iterator[tuple[Place, Provider]]:
     for name, provider in view.settings.providers.items():
         place: Place = ("providers", name)
-        if provider.enabled and view.is_whole(place):
+        if provider.enabled and view.is_whole(place, *_ACCOUNT):
             yield place, provider
 
 

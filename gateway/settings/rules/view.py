@@ -39,9 +39,13 @@ class View:
     def variables(self, place: Place) -> tuple[str, ...]:
         return self._document.variables(self._sound.place(place))
 
-    def is_whole(self, place: Place) -> bool:
-        """Nothing at or below ``place`` was wrong in itself, so what isn't there was not written."""
-        return not self._sound.is_touched(self._sound.place(place))
+    def is_whole(self, place: Place, *names: str) -> bool:
+        """Nothing at or below ``place`` was wrong in itself, so what isn't there was not written. With ``names``:
+        nothing at these settings of it.
+        """
+        place = self._sound.place(place)
+        places = [(*place, name) for name in names] or [place]
+        return not any(map(self._sound.is_touched, places))
 
     def targets(self) -> Iterator[tuple[Place, Target]]:
         for name, model in self.settings.models.items():
