@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -128,12 +129,12 @@ RICH = {
 @given(st.lists(st.sampled_from(places(RICH)), min_size=1, max_size=3))
 def test_what_a_variable_holds_is_in_no_problem_wherever_it_is_put(chosen):
     value = deepcopy(RICH)
-    for place in chosen:
-        inside = value
+    # The deepest first: what is put further out replaces it.
+    for place in sorted(chosen, key=len, reverse=True):
+        inside: Any = value
         for part in place[:-1]:
-            inside = inside[part] if isinstance(inside, dict | list) else {}
-        if isinstance(inside, dict | list) and inside:
-            inside[place[-1]] = "${SECRET}"
+            inside = inside[part]
+        inside[place[-1]] = "${SECRET}"
     _, problems = validate(Document("a.yaml", json.dumps(value), {"SECRET": SECRET}))
     assert SECRET not in "\n".join(map(str, problems))
 
