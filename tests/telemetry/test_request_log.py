@@ -130,14 +130,26 @@ def test_a_person_reads_images_and_errors_too():
     assert b" error=no_target_available " in pretty_line(failure())
 
 
-@pytest.mark.parametrize(("format", "line"), [("json", json_line), ("pretty", pretty_line)])
-def test_the_log_writes_its_lines_through_the_writer(format, line):
+def written(outcomes, *args, **options):
+    """What a log of these outcomes comes to, through a real pipe."""
     reader, fd = os.pipe()
     writer = LogWriter(fd)
-    log = RequestLog(writer, format)
-    log.observe(outcome(id="a"))
-    log.observe(outcome(id="b"))
+    log = RequestLog(writer, *args, **options)
+    for each in outcomes:
+        log.observe(each)
     assert writer.close(10)
-    assert os.read(reader, 10_000) == line(outcome(id="a")) + line(outcome(id="b"))
-    os.close(reader)
     os.close(fd)
+    with os.fdopen(reader, "rb") as pipe:
+        return pipe.read()
+
+
+@pytest.mark.parametrize(("format", "line"), [("json", json_line), ("pretty", pretty_line)])
+def test_the_log_writes_its_lines_through_the_writer(format, line):
+    calls = [outcome(id="a"), outcome(id="b")]
+    assert written(calls, format) == line(calls[0]) + line(calls[1])
+
+
+@pytest.mark.parametrize(("level", "ids"), [("debug", "ab"), ("info", "ab"), ("warning", "b"), ("error", "")])
+def test_the_level_says_which_calls_are_written(level, ids):
+    lines = written([outcome(id="a"), failure(id="b", status=502)], level=level).splitlines()
+    assert "".join(json.loads(line)["id"] for line in lines) == ids

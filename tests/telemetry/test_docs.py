@@ -1,0 +1,65 @@
+"""The page for operators tells the truth: its tables are compared with what the code has."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from gateway.telemetry.metrics import TOKEN_KINDS, Metrics
+from gateway.telemetry.readings import WELL_KNOWN
+from gateway.telemetry.request_log import json_line
+from tests.telemetry.outcomes import outcome
+
+PAGE = (Path(__file__).parents[2] / "docs" / "observability.md").read_text()
+
+
+def section(title):
+    return PAGE.split(f"# {title}\n")[1].split("\n#")[0]
+
+
+def rows(title):
+    """The table of a section, cells by row, without its head."""
+    lines = [line for line in section(title).splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines[2:]]
+
+
+def as_row(metric):
+    name = metric.name + "_total" if metric.kind == "counter" else metric.name
+    return [f"`{name}`", metric.kind, ", ".join(f"`{label}`" for label in metric.labels), metric.doc]
+
+
+def test_every_metric_is_listed_as_it_is_counted():
+    families = [family for family in Metrics().families() if family.name.startswith("sluice_")]
+    assert rows("What is counted") == [as_row(family) for family in families]
+
+
+def test_every_reading_is_listed():
+    assert rows("What is read at each scrape") == [as_row(reading) for reading in WELL_KNOWN]
+
+
+def test_every_query_asks_for_metrics_and_labels_that_there_are():
+    known = {}
+    for family in Metrics().families():
+        suffixes = {"counter": ["_total"], "histogram": ["_bucket", "_count", "_sum"], "gauge": [""]}[family.kind]
+        known |= {family.name + suffix: {*family.labels, "le"} for suffix in suffixes}
+    queries = [row[1] for row in rows("Questions and their queries")]
+    assert len(queries) > 5
+    for query in queries:
+        (labels,) = {frozenset(known[name]) for name in re.findall(r"sluice_\w+", query)}
+        asked = {name.strip() for group in re.findall(r"by \(([^)]*)\)", query) for name in group.split(",")}
+        assert asked | set(re.findall(r'(\w+)[!=~]+"', query)) <= labels, query
+
+
+def test_every_kind_of_token_is_named():
+    assert all(f"`{kind}`" in section("Labels") for kind in TOKEN_KINDS)
+
+
+def test_every_field_of_a_call_s_line_is_listed_in_its_order():
+    fields = list(json.loads(json_line(outcome())))
+    assert [row[0] for row in rows("A call")] == [f"`{field}`" for field in fields]
+
+
+def test_the_example_line_is_a_line_as_it_is_written():
+    (example,) = re.findall(r"```json\n(.*)\n```", section("A call"))
+    assert example + "\n" == json_line(outcome(at=1_769_860_800.5)).decode()
