@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from typing import NoReturn
+
+import msgspec
 
 from gateway.core.clock import Clock
 from gateway.core.errors import Reason, UpstreamError
@@ -49,9 +52,24 @@ class Admission:
         return answer
 
 
+class _Hold(msgspec.Struct, frozen=True):
+    """What was asked of the store in one reservation, and for which limits."""
+
+    limits: Sequence[Limit]
+    reservation: Reservation
+
+    def limit_of(self, refusal: Refusal) -> Limit | None:
+        """The limit of this hold that refused, if it was one of them."""
+        for limit, claim in zip(self.limits, self.reservation.claims, strict=True):
+            if claim is refusal.claim:
+                return limit
+        return None
+
+
 class Ledger:
-    """One call's holds. The call's own are taken with the first target's, in one go; each further target's when it is
-    tried. Every hold is settled exactly once.
+    """One call's holds: its own, taken with the first target's in one go, and those of the target that is being tried.
+
+    Every hold is settled exactly once.
     """
 
     def __init__(self, admission: Admission, limits: Sequence[Limit], worst: Consumption, deadline: float) -> None:
@@ -59,8 +77,8 @@ class Ledger:
         self.limits = tuple(limits)
         self.worst = worst
         self._deadline = deadline
-        self._id: str | None = None
-        self._provider: tuple[str, Sequence[Limit]] | None = None
+        self._own: _Hold | None = None
+        self._providers: _Hold | None = None
         self.levels: tuple[Level, ...] = ()
         """How the call's own limits stood after its hold."""
 
@@ -70,54 +88,54 @@ class Ledger:
         Raises LimitExceeded or BudgetExhausted if the caller's limits refuse, and UpstreamError (PROVIDER_LIMIT) if
         only the provider's own do: then another target may still serve.
         """
-        reservations: list[Reservation] = []
-        own_id = None
-        if self.limits and self._id is None:
-            own_id = self._admission.new_id()
-            reservations.append(Reservation(own_id, claims(self.limits, self.worst)))
-        provider_limits = self._admission.book.of_provider(target.provider)
-        provider_id = None
+        # Holds are noted before they are taken: a hang-up while the store works must not lose them, and settling one
+        # that was not taken changes nothing.
+        own, provider_limits = self._own, self._admission.book.of_provider(target.provider)
+        asked = []
+        if self.limits and own is None:
+            self._own = own = self._hold(self.limits)
+            asked.append(own)
         if provider_limits:
-            provider_id = self._admission.new_id()
-            reservations.append(Reservation(provider_id, claims(provider_limits, self.worst)))
-        if not reservations:
+            self._providers = self._hold(provider_limits)
+            asked.append(self._providers)
+        if not asked:
             return
-        answer = await self._admission.hold(reservations, self._deadline)
+        answer = await self._admission.hold([hold.reservation for hold in asked], self._deadline)
         if isinstance(answer, Refusal):
-            self._refuse(answer, reservations, provider_limits)
-        elif own_id is not None:
-            self._id = own_id
+            self._refuse(answer, asked)
+        elif asked[0] is own:
             self.levels = answer[: len(self.limits)]
-        if provider_id is not None:
-            self._provider = (provider_id, provider_limits)
 
     def give_back(self) -> None:
         """The target failed: of what was held for its provider, only the request was used."""
-        self._settle_provider(Consumption())
+        self._settle_providers(Consumption())
 
     def settle(self, truth: Consumption) -> None:
         """The call is over; correct everything that is still held to ``truth``."""
-        self._settle_provider(truth)
-        if self._id is not None:
-            self._admission.store.settle(self._id, amounts(self.limits, truth))
-            self._id = None
+        self._settle_providers(truth)
+        if self._own is not None:
+            self._admission.store.settle(self._own.reservation.id, amounts(self._own.limits, truth))
+            self._own = None
 
-    def _settle_provider(self, truth: Consumption) -> None:
-        if self._provider is not None:
-            provider_id, limits = self._provider
-            self._admission.store.settle(provider_id, amounts(limits, truth))
-            self._provider = None
+    def _hold(self, limits: Sequence[Limit]) -> _Hold:
+        return _Hold(limits, Reservation(self._admission.new_id(), claims(limits, self.worst)))
 
-    def _refuse(self, refusal: Refusal, reservations: Sequence[Reservation], provider_limits: Sequence[Limit]) -> None:
-        if provider_limits:
-            for claim, limit in zip(reservations[-1].claims, provider_limits, strict=True):
-                if claim is refusal.claim:
-                    error = refused(limit, refusal, self._admission.time())
-                    raise UpstreamError(Reason.PROVIDER_LIMIT, error.message, retry_after_s=refusal.retry_after_s)
-        for claim, limit in zip(reservations[0].claims, self.limits, strict=True):
-            if claim is refusal.claim:
-                raise refused(limit, refusal, self._admission.time())
-        raise AssertionError("a store refused a claim that was not asked for")
+    def _settle_providers(self, truth: Consumption) -> None:
+        if self._providers is not None:
+            self._admission.store.settle(self._providers.reservation.id, amounts(self._providers.limits, truth))
+            self._providers = None
+
+    def _refuse(self, refusal: Refusal, asked: Sequence[_Hold]) -> NoReturn:
+        """Nothing of ``asked`` was taken; say which limit refused."""
+        providers, self._providers = self._providers, None
+        if self._own in asked:
+            self._own = None
+        now_s = self._admission.time()
+        if providers is not None and (limit := providers.limit_of(refusal)) is not None:
+            message = refused(limit, refusal, now_s).message
+            raise UpstreamError(Reason.PROVIDER_LIMIT, message, retry_after_s=refusal.retry_after_s)
+        limit = next(found for hold in asked if (found := hold.limit_of(refusal)) is not None)
+        raise refused(limit, refusal, now_s)
 
 
 def _is_passing(answer: tuple[Level, ...] | Refusal) -> bool:

@@ -271,8 +271,8 @@ def _loose_error(data: bytes) -> msgspec.Raw:
         raise _unreadable(data) from error
     if not isinstance(given, dict):
         raise _unreadable(data)
-    error = given.get("error")
-    return msgspec.Raw(msgspec.json.encode(error)) if error else _EMPTY
+    stated = given.get("error")
+    return msgspec.Raw(msgspec.json.encode(stated)) if stated else _EMPTY
 
 
 def _unreadable(data: bytes) -> UpstreamError:

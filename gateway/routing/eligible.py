@@ -14,6 +14,7 @@ import msgspec
 from gateway.core.body import JsonBody
 from gateway.core.money import usd
 from gateway.core.types import UNKNOWN, Endpoint, Feature, Target
+from gateway.limits.estimate import is_priced
 from gateway.routing import expect
 from gateway.routing.ask import Ask
 
@@ -141,7 +142,7 @@ def provider_choice(ask: Ask, target: Target) -> Lack | None:
 
 
 def priced(ask: Ask, target: Target) -> Lack | None:
-    if target.price is not None or not ask.under_budget:
+    if not ask.under_budget or is_priced(target, ask.call.endpoint):
         return None
     return Lack("priced", "its price is not known, and the call is under a budget")
 
