@@ -120,16 +120,6 @@ class Price(Section):
         """The token rates that are given, by name, in USD a million tokens."""
         return {name: rate for name in RATES if (rate := getattr(self, name)) is not None}
 
-    @property
-    def is_free(self) -> bool:
-        """It was written as the word ``free``: nothing costs anything."""
-        return len(self.rates) == len(RATES) and not any((*self.rates.values(), *self.per_image.values()))
-
-    @property
-    def figures(self) -> dict[str, Any] | Literal["free"]:
-        """What was written, as the catalog reads it: ``free``, or the given rates and what stands beside them."""
-        return "free" if self.is_free else self.model_dump(exclude_none=True, exclude_defaults=True)
-
 
 PriceSetting = Annotated[Price, BeforeValidator(_rates, json_schema_input_type=Price | Literal["free"])]
 """A price object, or the word ``free``."""

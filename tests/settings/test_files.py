@@ -55,9 +55,8 @@ def test_the_demo_offers_chat_vision_images_and_embeddings():
 
 
 def test_the_example_is_valid_once_its_secrets_are_there():
-    accounts = {"OPENAI_API_KEY": "x", "OPENROUTER_API_KEY": "x", "GROQ_API_KEY": "x"}
-    azure = {"AZURE_OPENAI_ENDPOINT": "https://x.openai.azure.com", "AZURE_OPENAI_API_KEY": "x"}
-    settings, problems = check(CONFIG / "example.yaml", EXAMPLE | accounts | azure)
+    accounts = {"OPENAI_API_KEY": "x", "OPENAI_EU_API_KEY": "x", "OPENROUTER_API_KEY": "x", "GROQ_API_KEY": "x"}
+    settings, problems = check(CONFIG / "example.yaml", EXAMPLE | accounts)
     assert [str(problem) for problem in problems] == []
     assert settings is not None
 

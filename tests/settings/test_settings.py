@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from gateway.settings import Settings
+from gateway.settings.terms import RATES
 
 
 def test_nothing_said_is_one_process_on_loopback(settings_of):
@@ -76,8 +77,10 @@ def test_short_forms_mean_the_long_ones(settings_of):
     assert (target.provider, target.model) == ("openai", "org/gpt")
     assert short.models["gpt"].route.by == "latency"
     assert short.providers["openai"].transport.kind == "httpx"
-    assert short.providers["openai"].price is not None
-    assert short.providers["openai"].price.figures == "free"
+    free = short.providers["openai"].price
+    assert free is not None
+    assert set(free.rates.values()) == set(free.per_image.values()) == {0}
+    assert set(free.rates) == set(RATES)
 
 
 def test_one_number_is_the_default_quality_and_the_default_image(settings_of):
@@ -115,19 +118,15 @@ def test_money_is_what_was_written(settings_of):
     assert [budget.usd for budget in settings.everyone.budgets] == [Decimal("0.1"), Decimal("1e-7")]
 
 
-def test_a_price_gives_the_catalog_what_was_written_and_no_more(settings_of):
+def test_a_price_holds_what_was_written_and_no_more(settings_of):
     settings = settings_of(
         "providers: {openai: {kind: openai, api_key: x, price: {input: 0.25, output: 2, per_request: 0}}}"
     )
     price = settings.providers["openai"].price
     assert price is not None
-    assert price.figures == {"input": Decimal("0.25"), "output": Decimal(2), "per_request": Decimal(0)}
     assert price.rates == {"input": Decimal("0.25"), "output": Decimal(2)}
-
-
-def test_zero_rates_are_stated_rates_and_not_the_word_free(settings_of):
-    settings = settings_of("providers: {openai: {kind: openai, api_key: x, price: {input: 0, output: 0}}}")
-    assert settings.providers["openai"].price.figures == {"input": 0, "output": 0}
+    assert price.per_request == 0
+    assert price.per_image == {}
 
 
 @pytest.mark.parametrize("written", ["${PORT}", '"${PORT}"', "${PORT:-1}", "${NOPE:-9000}", "'${PORT:-${X}}'"])
