@@ -20,7 +20,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     base_url: str = ""
     """What the provider's official SDK uses; empty where every customer has an address of his own."""
     refuses: frozenset[str] = frozenset()
-    """Request fields that it answers with an error; taken off, since none of them changes what is answered."""
+    """Request fields that it answers with an error, and without which an answer is still an answer: taken off."""
     renames: Mapping[str, str] = MappingProxyType({})
     """OpenAI's name of a field -> its own."""
     lacks: frozenset[Feature] = frozenset()
