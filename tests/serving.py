@@ -68,7 +68,9 @@ async def _listening(gateway: Gateway) -> AsyncIterator[str]:
     config.load()
     state = ServerState()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: HttpToolsProtocol(config, state, app_state={}), "127.0.0.1", 0)
+    server = await loop.create_server(
+        lambda: HttpToolsProtocol(config, state, app_state={}), "127.0.0.1", 0, backlog=2048
+    )
     try:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
