@@ -16,7 +16,7 @@ import msgspec
 from bench import streams, wrk
 from bench.gateway import KEY, gateway, start_s, wait_until_ready
 from bench.nginx import mock, nginx
-from bench.process import Cores, Failed, Service, end_on_sigterm
+from bench.process import Cores, Failed, Intruders, Service, end_on_sigterm
 from bench.report import Memory, Report, Start
 
 WARM_STARTS = 3
@@ -39,7 +39,11 @@ def options() -> argparse.Namespace:
 
 def start_times(folder: Path, *, upstream: int, cores: Cores) -> Start:
     # What the first start compiles is there for those after it.
-    compiled = {"PYTHONPYCACHEPREFIX": str(folder / "bytecode"), "SLUICE_CACHE_DIR": str(folder / "prices")}
+    compiled = {
+        "PYTHONPYCACHEPREFIX": str(folder / "bytecode"),
+        "PYTHONDONTWRITEBYTECODE": "",
+        "SLUICE_CACHE_DIR": str(folder / "prices"),
+    }
     cold_s, *warm_s = (
         start_s(gateway(folder, upstream=upstream, core=cores.subject, env=compiled)) for _ in range(1 + WARM_STARTS)
     )
@@ -86,6 +90,7 @@ def measure(args: argparse.Namespace, folder: Path, cores: Cores) -> Report:
         subject = running.enter_context(gateway(folder / "gateway", upstream=upstream.port, core=cores.subject))
         wait_until_ready(subject)
         started_mb = subject.rss_mb()
+        intruders = Intruders(cores.subject, [proxy, subject])
 
         say(f"whole replies, {args.connections} connections")
         whole = rounds_whole([proxy, subject], args, cores, connections=args.connections, seconds=args.seconds)
@@ -95,7 +100,8 @@ def measure(args: argparse.Namespace, folder: Path, cores: Cores) -> Report:
         say(f"{args.streams} streams, {args.chunks} chunks each")
         streamed = rounds_streamed([proxy, subject], args, cores)
         memory = Memory(started_mb=started_mb, loaded_mb=subject.rss_mb())
-    return Report(whole=whole, single=single, streamed=streamed, start=start, memory=memory)
+        foreign = intruders.share()
+    return Report(whole=whole, single=single, streamed=streamed, start=start, memory=memory, foreign=foreign)
 
 
 def say(what: str) -> None:

@@ -29,6 +29,24 @@ class Cores:
         self.load = allowed[1] if len(allowed) > 1 else allowed[0]
 
 
+class Intruders:
+    """What others do on a core meanwhile. User time alone: the kernel books its own on whom it interrupts."""
+
+    def __init__(self, core: int, services: Sequence[Service]) -> None:
+        self._core = core
+        self._services = services
+        self._began = time.monotonic()
+        self._began_s = self._foreign_s()
+
+    def share(self) -> float:
+        """The share of the core that none of the services had, from 0 to 1."""
+        return max(0.0, self._foreign_s() - self._began_s) / (time.monotonic() - self._began)
+
+    def _foreign_s(self) -> float:
+        core = psutil.cpu_times(percpu=True)[self._core]
+        return float(core.user + core.nice - sum(service.user_s() for service in self._services))
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -102,6 +120,10 @@ class Service:
         """CPU time used so far, the kernel's share and that of child processes among it."""
         times = [process.cpu_times() for process in self._family()]
         return float(sum(spent.user + spent.system for spent in times))
+
+    def user_s(self) -> float:
+        """As ``cpu_s``, without the kernel's share."""
+        return float(sum(process.cpu_times().user for process in self._family()))
 
     def rss_mb(self) -> float:
         """Resident memory in MB (10^6 bytes), children's too."""

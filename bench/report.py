@@ -11,6 +11,9 @@ import msgspec
 from bench.streams import Streamed
 from bench.wrk import Whole
 
+TOLERABLE = 0.03
+"""The share of the core that others may have without a word about it."""
+
 Row = TypeVar("Row", Whole, Streamed)
 
 
@@ -50,6 +53,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     streamed: dict[str, list[Streamed]]
     start: Start
     memory: Memory
+    foreign: float
+    """The share of the measured core that other programs of the machine took."""
 
     @property
     def ratio(self) -> float:
@@ -95,3 +100,5 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         yield ""
         yield f"memory    {self.memory.started_mb:.0f} MB at start, {self.memory.loaded_mb:.0f} MB after the load"
         yield f"start     {self.start.warm_s:.2f} s to ready, {self.start.cold_s:.2f} s with nothing compiled"
+        if self.foreign > TOLERABLE:
+            yield f"beware    other programs had {self.foreign:.0%} of the core meanwhile: requests/s are too low"
