@@ -46,7 +46,8 @@ class Pool:
     async def acquire(self, connect_s: float, deadline: float, *, is_fresh: bool = False) -> Connection:
         """A new connection or, where there is no room for one, the first that falls free.
 
-        ``is_fresh`` takes only a new one, and goes to the head of the line. Cancelled, it leaves nothing behind.
+        ``is_fresh`` is for whoever met a stale connection: it goes to the head of the line, and kept connections make
+        room for it, as they may be no better; one that has answered this instant will do. Cancelled, it leaves nothing.
         Raises UpstreamError (CONNECT, CONNECT_TIMEOUT, TOTAL_TIMEOUT).
         """
         due = min(self._bounds.clock.monotonic() + connect_s, deadline)
@@ -57,9 +58,8 @@ class Pool:
                 connection = await self._stand_in_line(due, is_first=is_fresh)
                 if connection is None:
                     break
-                if not is_fresh and not connection.is_closing:
+                if not connection.is_closing:
                     return connection
-                connection.abort()
             if not self._is_closed:
                 return await self._open(due)
         except Expired:
@@ -111,6 +111,8 @@ class Pool:
             await self._bounds.wheel.bounded(self._dialer.dial(self.origin, connection), due)
         except BaseException:
             connection.abort()
+            # uvloop, cancelled just after it told of the connection, closes that and never tells.
+            self.connections.discard(connection)
             raise
         finally:
             self._opening -= 1
