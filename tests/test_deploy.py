@@ -10,7 +10,7 @@ import yaml
 from gateway.settings import check
 
 ROOT = Path(__file__).parent.parent
-ENVIRON = {"SLUICE_KEY": "sk-sluice-local"}
+ENVIRON = {"SLUICE_KEY": "sk-sluice-local-only"}
 
 
 @pytest.mark.parametrize("environ", [ENVIRON, {**ENVIRON, "OPENAI_API_KEY": "sk-any"}], ids=["no account", "openai"])
