@@ -109,8 +109,8 @@ class Service:
         raise self.failed("does not take connections")
 
     def failed(self, what: str) -> Failed:
-        tail = self.log.read_text("utf-8", "replace").splitlines()[-15:]
-        return Failed("\n".join([f"{self.name} {what}; the end of its output:", *tail]))
+        lines = self.log.read_text("utf-8", "replace").splitlines()
+        return Failed("\n".join([f"{self.name} {what}; the end of its output:", *(line[:1000] for line in lines[-5:])]))
 
     @property
     def is_running(self) -> bool:
