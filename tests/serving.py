@@ -40,7 +40,11 @@ class Serving:
 
 @asynccontextmanager
 async def serving(
-    config: Mapping[str, Any] | str, *, environ: Mapping[str, str] | None = None, **parts: Any
+    config: Mapping[str, Any] | str,
+    *,
+    environ: Mapping[str, str] | None = None,
+    catalog: Catalog | None = None,
+    **parts: Any,
 ) -> AsyncIterator[Serving]:
     """Serve ``config`` (a mapping, or YAML) on a free loopback port. ``parts`` go to ``running_gateway``."""
     text = config if isinstance(config, str) else yaml.safe_dump(dict(config), sort_keys=False)
@@ -52,7 +56,7 @@ async def serving(
     log = os.open(os.devnull, os.O_WRONLY)
     writer = LogWriter(log)
     try:
-        async with running_gateway(settings, catalog=Catalog.load(), log_writer=writer, **parts) as gateway:
+        async with running_gateway(settings, catalog=catalog or Catalog.load(), log_writer=writer, **parts) as gateway:
             observe = gateway.app.parts.pipeline._observe
             gateway.app.parts.pipeline._observe = lambda outcome: (outcomes.append(outcome), observe(outcome))
             async with _listening(gateway) as url:

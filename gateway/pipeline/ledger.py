@@ -82,6 +82,11 @@ class Ledger:
         self.levels: tuple[Level, ...] = ()
         """How the call's own limits stood after its hold."""
 
+    @property
+    def held_nanousd(self) -> int:
+        """What was held of the call's own budgets; nothing where it was refused, or is under no limit."""
+        return self.worst.cost_nanousd if self.levels else 0
+
     async def admit(self, target: Target) -> None:
         """Hold what the call needs to be sent to ``target``.
 

@@ -119,5 +119,5 @@ class Pipeline:
         if ledger is not None:
             usage = bill.usage
             ledger.settle(Consumption(tokens=usage.total, images=usage.images, cost_nanousd=bill.cost_nanousd))
-            held_nanousd = ledger.worst.cost_nanousd
+            held_nanousd = ledger.held_nanousd
         self._observe(record.outcome(bill, held_nanousd=held_nanousd, now=self._clock.monotonic()))
