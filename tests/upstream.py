@@ -190,18 +190,20 @@ class ScriptedUpstream:
             await connection.end()
 
     def _connection(self) -> ScriptedConnection:
+        return ScriptedConnection(self)
+
+    def begin(self, connection: ScriptedConnection) -> tuple[int, Sequence[Step]]:
+        """The number and the script of a connection that was just made; with TLS, after the handshake."""
         number = len(self.connections)
-        script = self._scripts[min(number, len(self._scripts) - 1)]
-        connection = ScriptedConnection(number, script, self.requests)
         self.connections.append(connection)
-        return connection
+        return number, self._scripts[min(number, len(self._scripts) - 1)]
 
 
 class ScriptedConnection(asyncio.Protocol):
     """One connection, and the task that plays its script."""
 
-    def __init__(self, number: int, script: Sequence[Step], requests: list[Received]) -> None:
-        self.number = number
+    def __init__(self, upstream: ScriptedUpstream) -> None:
+        self.number = -1
         self.received = bytearray()
         """Taken from the socket, and not yet by a step."""
         self.total_received = 0
@@ -211,8 +213,7 @@ class ScriptedConnection(asyncio.Protocol):
         self.is_closed = asyncio.Event()
         """The connection is gone, or the peer has closed its side."""
         self.failure: BaseException | None = None
-        self._script = script
-        self._requests = requests
+        self._upstream = upstream
         self._news = asyncio.Event()
         self._free = asyncio.Event()
         self._free.set()
@@ -222,7 +223,8 @@ class ScriptedConnection(asyncio.Protocol):
     def connection_made(self, transport) -> None:
         self.transport = transport
         self.transport.set_write_buffer_limits(high=64 * 1024)
-        self._task = asyncio.get_running_loop().create_task(self._run())
+        self.number, script = self._upstream.begin(self)
+        self._task = asyncio.get_running_loop().create_task(self._run(script))
 
     def data_received(self, data: bytes) -> None:
         self.received += data
@@ -258,9 +260,9 @@ class ScriptedConnection(asyncio.Protocol):
         self._news.set()
         self._free.set()
 
-    async def _run(self) -> None:
+    async def _run(self, script: Sequence[Step]) -> None:
         try:
-            await self._play(self._script)
+            await self._play(script)
         except PeerClosed:
             self.transport.close()
         except Exception as error:  # noqa: BLE001 - shown when the test is over
@@ -273,9 +275,9 @@ class ScriptedConnection(asyncio.Protocol):
                 case ReadRequest():
                     head = await self._until(b"\r\n\r\n")
                     body = await self._exactly(_length(head))
-                    self._requests.append(Received(head, body, self.number))
+                    self._upstream.requests.append(Received(head, body, self.number))
                 case ReadHead():
-                    self._requests.append(Received(await self._until(b"\r\n\r\n"), b"", self.number))
+                    self._upstream.requests.append(Received(await self._until(b"\r\n\r\n"), b"", self.number))
                 case ReadSome():
                     await self._exactly(1, is_taken=False)
                 case Send(data, piece):

@@ -38,9 +38,10 @@ class SseFramer:
         frames: list[bytes] = []
         left = self._left
         if left:
-            left += data
             # Most pieces of a large event hold no line end at all, and that is quick to see.
-            found = _END.search(left, self._searched) if b"\n" in data or b"\r" in data else None
+            may_end = b"\n" in data or b"\r" in data or left.endswith(b"\n\r")
+            left += data
+            found = _END.search(left, self._searched) if may_end else None
             if found is None:
                 return self._keep()
             end = found.end()

@@ -49,5 +49,5 @@ async def turns(count: int = 5) -> None:
 
 async def until(condition) -> None:
     """Let the event loop turn until ``condition()`` holds."""
-    while not condition():
-        await asyncio.sleep(0)  # noqa: ASYNC110 - what is waited for has no event of its own
+    while not condition():  # noqa: ASYNC110 - what is waited for has no event of its own
+        await asyncio.sleep(0)
