@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from random import Random
 from typing import Any
 
 import msgspec
 
 from gateway.cli.config import add_config, read_config
+from gateway.core.errors import InvalidRequest
 
 
 def add_to(commands: Any) -> None:
@@ -32,11 +32,8 @@ def run(args: argparse.Namespace) -> int:
         return 2
     from gateway.catalog.catalog import Catalog
     from gateway.core.clock import SystemClock
-    from gateway.core.types import Caller
-    from gateway.edge.asking import Asking
-    from gateway.edge.body import json_object
-    from gateway.edge.chat import chat_call
     from gateway.factory.ceilings import build_book
+    from gateway.factory.explanation import Explainer
     from gateway.factory.targets import build_models
     from gateway.health.breaker import Breakers
     from gateway.health.vitals import Vitals
@@ -47,17 +44,16 @@ def run(args: argparse.Namespace) -> int:
     models = build_models(settings, Catalog.load())
     off = frozenset(name for name, provider in settings.providers.items() if provider.is_off)
     router = Router(models, Vitals(clock), Breakers(clock, random), random, off=off)
-    said = next((key for key in settings.keys if key.name == args.key), None)
-    if args.key and said is None:
-        print(f"sluice: there is no key named {args.key!r}", file=sys.stderr)
-        return 2
-    caller = Caller(key=said.name, team=said.team, models=said.models, regions=said.regions) if said else Caller(key="")
-    body: dict[str, Any] = {"model": args.model, "messages": [{"role": "user", "content": args.prompt}]}
+    explainer = Explainer(settings, models=models, router=router, book=build_book(settings), clock=clock)
+    body: dict[str, Any] = {"model": args.model, "prompt": args.prompt}
     if args.max_tokens is not None:
         body["max_completion_tokens"] = args.max_tokens
     if args.stream:
         body["stream"] = True
-    asking = Asking("explain", caller, time.monotonic(), models)
-    call = chat_call(asking, json_object(msgspec.json.encode(body)))
-    print(explain.table(router.decide(call, under_budget=build_book(settings).of_call(call).has_budget)))
+    try:
+        call = explainer.call(msgspec.json.encode(body), key=args.key)
+    except InvalidRequest as error:
+        print(f"sluice: {error}", file=sys.stderr)
+        return 2
+    print(explain.table(explainer.decide(call)))
     return 0

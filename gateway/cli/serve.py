@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError([Problem(str(args.config), None, "server.workers", what, "Set 'workers: 1'.")])
     from gateway.factory.server import serve
 
-    serve(settings, lambda url: _say_ready(settings, url))
+    serve(settings, lambda url: _say_ready(settings, url), problems=problems)
     return 0
 
 

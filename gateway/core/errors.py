@@ -7,6 +7,7 @@
     │   ├── MethodNotAllowed      405
     │   ├── InvalidKey            401
     │   ├── Forbidden             403  model_not_allowed, region_not_allowed
+    │   ├── NotFound              404  no such path
     │   ├── ModelNotFound         404
     │   ├── LimitExceeded         429  rate_limit_exceeded
     │   ├── BudgetExhausted       429  insufficient_quota
@@ -91,6 +92,14 @@ class Forbidden(CallError):
 
     status = 403
     type = "invalid_request_error"
+
+
+class NotFound(CallError):
+    """There is nothing at this path."""
+
+    status = 404
+    type = "invalid_request_error"
+    code = "not_found"
 
 
 class ModelNotFound(CallError):

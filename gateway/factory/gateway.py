@@ -6,19 +6,22 @@ import asyncio
 import itertools
 import logging
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from random import Random
 from zoneinfo import ZoneInfo
 
 from gateway import __version__
+from gateway.admin.control import Control
 from gateway.catalog.catalog import Catalog
 from gateway.core.clock import Clock, SystemClock
+from gateway.core.errors import Problem
 from gateway.edge.app import DataPlane, Parts
 from gateway.edge.operations import operations
 from gateway.factory.callers import build_identity
 from gateway.factory.ceilings import build_book
-from gateway.factory.control_plane import ControlPlane
+from gateway.factory.control_plane import control_plane
+from gateway.factory.explanation import Explainer
 from gateway.factory.targets import build_models
 from gateway.factory.upstreams import Upstreams
 from gateway.health.breaker import Breakers, Change
@@ -58,11 +61,13 @@ async def running_gateway(
     *,
     catalog: Catalog,
     log_writer: LogWriter,
+    problems: Sequence[Problem] = (),
     clock: Clock | None = None,
     random: Random | None = None,
 ) -> AsyncIterator[Gateway]:
     """A gateway with everything that it needs started. At the end, every settlement is delivered.
 
+    ``problems`` are what was found when the settings were read, for the control plane to show.
     Raises ConfigError or StoreUnavailable for what can't be started, saying what to do.
     """
     clock = clock or SystemClock()
@@ -76,6 +81,7 @@ async def running_gateway(
         started.push_async_callback(upstreams.aclose)
         yield _assemble(
             settings,
+            problems,
             catalog=catalog,
             store=store,
             upstreams=upstreams,
@@ -87,6 +93,7 @@ async def running_gateway(
 
 def _assemble(
     settings: Settings,
+    problems: Sequence[Problem],
     *,
     catalog: Catalog,
     store: Store,
@@ -102,12 +109,14 @@ def _assemble(
     metrics = Metrics(models=models, version=__version__)
     observers = Observers([metrics, RequestLog(log_writer, settings.server.log.format)], clock)
     new_id = _ids()
+    router = Router(models, vitals, breakers, random, off=upstreams.off)
+    book = build_book(settings)
     pipeline = Pipeline(
-        router=Router(models, vitals, breakers, random, off=upstreams.off),
+        router=router,
         providers=upstreams.providers,
         admission=Admission(
             store=store,
-            book=build_book(settings),
+            book=book,
             clock=clock,
             sleep=asyncio.sleep,
             new_id=new_id,
@@ -129,6 +138,18 @@ def _assemble(
         max_body_bytes=settings.server.max_body_bytes,
         spool_bytes=settings.server.spool_bytes,
     )
+    control = Control(
+        settings=settings,
+        problems=tuple(problems),
+        models=models,
+        base_urls=upstreams.base_urls,
+        book=book,
+        store=store,
+        vitals=vitals,
+        breakers=breakers,
+        explainer=Explainer(settings, models=models, router=router, book=book, clock=clock),
+        clock=clock,
+    )
     app = DataPlane(
         parts,
         clock=clock,
@@ -137,7 +158,7 @@ def _assemble(
             render=metrics.render,
             hindrance=lambda: {"reason": "the gateway is stopping"} if gateway.is_leaving else None,
         ),
-        control_plane=ControlPlane(None),
+        control_plane=control_plane(control),
     )
     gateway = Gateway(app, upstreams, store, breakers, vitals)
     return gateway

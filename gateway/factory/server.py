@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import uvicorn
 import uvloop
@@ -43,24 +43,29 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
+def serve(settings: Settings, on_ready: Callable[[str], None], *, problems: Sequence[Problem] = ()) -> None:
     """Serve until SIGTERM or SIGINT: then no more connections, running calls end within the grace time, and every
-    settlement is delivered. ``on_ready`` is given the URL once the gateway answers.
+    settlement is delivered. ``on_ready`` is given the URL once the gateway answers; ``problems`` are the warnings that
+    the settings were read with.
 
     Raises ConfigError for an address that can't be had, and whatever the gateway can't start with.
     """
     writer = logging_setup(settings.server.log.format, settings.server.log.level)
     try:
         listener = _listen(settings.server.host, settings.server.port)
-        uvloop.run(_serve(settings, listener, writer, on_ready))
+        uvloop.run(_serve(settings, problems, listener, writer, on_ready))
     finally:
         writer.close()
 
 
 async def _serve(
-    settings: Settings, listener: socket.socket, writer: LogWriter, on_ready: Callable[[str], None]
+    settings: Settings,
+    problems: Sequence[Problem],
+    listener: socket.socket,
+    writer: LogWriter,
+    on_ready: Callable[[str], None],
 ) -> None:
-    async with running_gateway(settings, catalog=Catalog.load(), log_writer=writer) as gateway:
+    async with running_gateway(settings, catalog=Catalog.load(), log_writer=writer, problems=problems) as gateway:
         config = uvicorn.Config(
             gateway.app,
             http="httptools",

@@ -30,10 +30,10 @@ class Upstreams:
         self._clock = clock
         self._transports: dict[tuple[object, ...], Transport] = {}
         self.off = frozenset(name for name, said in settings.providers.items() if said.is_off)
+        self.base_urls = {name: _base_url(said, addresses.get(name, "")) for name, said in settings.providers.items()}
+        """Where each provider's API is, those that are off among them; empty where nobody says."""
         self.providers = {
-            name: self._provider(name, said, addresses.get(name, ""))
-            for name, said in settings.providers.items()
-            if name not in self.off
+            name: self._provider(name, said) for name, said in settings.providers.items() if name not in self.off
         }
 
     @property
@@ -44,17 +44,15 @@ class Upstreams:
         for transport in self._transports.values():
             await transport.aclose()
 
-    def _provider(self, name: str, said: Said, address: str) -> Provider:
-        try:
-            row = registry.row(said.kind)
-        except KeyError:
+    def _provider(self, name: str, said: Said) -> Provider:
+        if said.kind not in registry.OPENAI_LIKE:
             what = f"this version of Sluice does not speak {said.kind!r} yet"
             fix = f"Set 'enabled: false', or use one of: {', '.join(registry.OPENAI_LIKE)}."
-            raise ConfigError([Problem("configuration", None, f"providers.{name}.kind", what, fix)]) from None
+            raise ConfigError([Problem("configuration", None, f"providers.{name}.kind", what, fix)])
         account = Account(
             name=name,
             kind=said.kind,
-            base_url=said.base_url or address or row.base_url,
+            base_url=self.base_urls[name],
             api_key=said.api_key.get_secret_value() if said.api_key else "",
             headers={key: value.get_secret_value() for key, value in said.headers.items()},
             region=said.region,
@@ -75,3 +73,8 @@ class Upstreams:
         from gateway.wire.httpx_transport import HttpxTransport
 
         return HttpxTransport(clock=self._clock, proxy=proxy, http2=said.transport.http2, tls=tls)
+
+
+def _base_url(said: Said, address: str) -> str:
+    row = registry.OPENAI_LIKE.get(said.kind)
+    return said.base_url or address or (row.base_url if row else "")

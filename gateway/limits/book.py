@@ -46,6 +46,11 @@ class Book:
     def __repr__(self) -> str:
         return f"<Book {', '.join(f'{scope}: {len(limits)}' for scope, limits in self._scopes.items())}>"
 
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        """All there are, scope by scope."""
+        return tuple(limit for limits in self._scopes.values() for limit in limits)
+
     def of_call(self, call: Call) -> Applied:
         """The limits that hold wherever ``call`` is sent."""
         caller = call.caller

@@ -1,0 +1,97 @@
+"""``POST /admin/v1/explain``: where a call would go, and why. No call is made."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from gateway.admin.replies import InForce
+from gateway.core.errors import CallError
+from gateway.core.types import Endpoint
+from gateway.routing.explain import as_data
+
+router = APIRouter(tags=["targets"])
+
+
+class Question(BaseModel):
+    """A request as a client would send it, and which key sends it. Every other field of the endpoint is taken too."""
+
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={"examples": [{"model": "gpt-5-mini:cost", "prompt": "Hello", "max_tokens": 200}]},
+    )
+
+    model: str = Field(description="A public model, with a suffix like `:cost` if you want.")
+    endpoint: Literal["chat/completions", "images/generations", "embeddings"] = "chat/completions"
+    messages: list[dict[str, Any]] | None = Field(default=None, description="The conversation.")
+    prompt: str | None = Field(
+        default=None, description="In place of messages, one from the user; a greeting if both are left out."
+    )
+    stream: bool | None = None
+    max_tokens: int | None = Field(default=None, description="The ceiling on the output.")
+    tools: list[dict[str, Any]] | None = None
+    route: dict[str, Any] | None = Field(default=None, description="What is asked of routing for this call.")
+    key: str | None = Field(
+        default=None, description="The name of the key that calls; left out, one that may use everything."
+    )
+
+
+class Ranked(BaseModel):
+    """A target that would be tried, in its place."""
+
+    target: str = Field(description="provider/upstream-model")
+    provider: str
+    model: str = Field(description="The public model by which it came in: the one asked for, or a fallback.")
+    score: float | None = Field(description="Lower is better; scores compare only within one model.")
+    why: str = Field(description="The score in words.")
+    is_last_resort: bool = Field(description="Its breaker is open, but so is everyone's.")
+
+
+class LeftOut(BaseModel):
+    """A target that would not be tried."""
+
+    target: str
+    provider: str
+    model: str
+    rule: str = Field(description="The rule that it fails, in a word.")
+    reason: str
+
+
+class Refusal(BaseModel):
+    """The error that the client would get."""
+
+    status: int
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class Explanation(BaseModel):
+    """The decision for one call, as things stand now."""
+
+    model: str
+    by: str | None = Field(description="The strategy that orders the targets; null if the call would be refused.")
+    ranked: list[Ranked] = Field(description="Best first: the order in which they would be tried.")
+    left_out: list[LeftOut]
+    refusal: Refusal | None = Field(description="Why nobody would be asked; null if somebody would be.")
+
+
+@router.post("/explain", summary="Where a call would go, and why")
+async def explain(control: InForce, question: Question, request: Request) -> Explanation:
+    """The decision, target by target, by the vitals and breakers of this moment. Nothing is sent and nothing is held:
+    whether limits would let the call pass is for `usage` to say.
+    """
+    # Read as a client's call is read, from the bytes: what the data plane would refuse is refused here in its words.
+    raw = await request.body()
+    call = control.explainer.call(raw, Endpoint(question.endpoint), key=question.key)
+    try:
+        decision = control.explainer.decide(call)
+    except CallError as error:
+        refusal = Refusal(
+            status=error.status, message=error.message, type=error.type, param=error.param, code=error.code
+        )
+        return Explanation(model=call.model, by=None, ranked=[], left_out=[], refusal=refusal)
+    return Explanation(**as_data(decision), refusal=None)

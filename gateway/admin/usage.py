@@ -1,0 +1,108 @@
+"""``GET /admin/v1/usage``: how every limit and budget stands."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from gateway.admin.replies import InForce, Listing, moment
+from gateway.core.money import usd
+from gateway.limits.base import Consumption, Limit
+from gateway.state.base import Level, Rate, Rule, Spend
+
+router = APIRouter(tags=["usage"])
+
+UNITS = {
+    "requests": "requests",
+    "tokens": "tokens",
+    "images": "images",
+    "concurrency": "calls",
+    "budget": "nanousd",
+}
+_NOTHING = Consumption()
+Per = Literal["minute", "hour", "day", "week", "month", "total"]
+
+
+class Usd(BaseModel):
+    """The same amounts in USD."""
+
+    limit: str
+    used: str
+    held: str
+    remaining: str
+
+
+class Usage(BaseModel):
+    """One limit or budget, and how it stands now."""
+
+    scope: str = Field(description="Whom it is for.", examples=["key ci", "team research", "global"])
+    name: str = Field(description="How errors and headers call it.", examples=["rpm of key ci"])
+    measure: str = Field(description="What it counts: requests, tokens, images, concurrency or budget.")
+    unit: str = Field(description="Of the amounts: requests, tokens, images, calls or nanousd.")
+    per: Per | None = Field(description="The time in which so much may be used; null for concurrency.")
+    limit: int = Field(description="The most that may be used.")
+    used: int = Field(description="Used so far, what is held among it.")
+    held: int = Field(
+        description="The part of it that calls under way have reserved at their worst case. 0 for rates, which don't "
+        "tell it apart."
+    )
+    remaining: int = Field(description="What is left; 0 where a bill was larger than what was held for it.")
+    reset_in_s: float | None = Field(
+        description="Seconds until a rate is full again, or until a budget's window ends; null where neither happens."
+    )
+    resets_at: datetime | None = Field(description="The moment at which a budget's window ends.")
+    usd: Usd | None = Field(description="The amounts of a budget in USD; null for what is no money.")
+
+
+@router.get("/usage", summary="How limits and budgets stand")
+async def usage(
+    control: InForce,
+    scope: Annotated[
+        str | None,
+        Query(
+            description="Only of one scope (`team research`), or of one kind of scope (`team`).",
+            examples=["key ci", "team"],
+        ),
+    ] = None,
+) -> Listing[Usage]:
+    """Each limit and budget of the configuration. What has no limit is not counted here; `/metrics` has it all."""
+    limits = [limit for limit in control.book.limits if scope is None or _is_of(limit, scope)]
+    levels = await control.store.levels([limit.claim(_NOTHING) for limit in limits])
+    now_s = control.clock.time()
+    return Listing(data=[_usage(limit, level, now_s) for limit, level in zip(limits, levels, strict=True)])
+
+
+def _is_of(limit: Limit, scope: str) -> bool:
+    return limit.scope == scope or limit.scope.startswith(f"{scope} ")
+
+
+def _usage(limit: Limit, level: Level, now_s: float) -> Usage:
+    rule = limit.rule
+    is_money = isinstance(rule, Spend)
+    return Usage(
+        scope=limit.scope,
+        name=limit.name,
+        measure=limit.measure,
+        unit=UNITS[limit.measure],
+        per=_window(rule),
+        limit=level.limit,
+        used=level.used,
+        held=level.held,
+        remaining=level.remaining,
+        reset_in_s=None if level.reset_s is None else round(level.reset_s, 3),
+        resets_at=moment(now_s + level.reset_s) if is_money and level.reset_s is not None else None,
+        usd=_in_usd(level) if is_money else None,
+    )
+
+
+def _window(rule: Rule) -> Per | None:
+    if isinstance(rule, Spend):
+        return rule.per
+    return "minute" if isinstance(rule, Rate) else None
+
+
+def _in_usd(level: Level) -> Usd:
+    return Usd(limit=usd(level.limit), used=usd(level.used), held=usd(level.held), remaining=usd(level.remaining))

@@ -1,0 +1,74 @@
+"""Where a call would go, for whoever wants to know without making it: the control plane, the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from gateway.core.body import JsonBody
+from gateway.core.clock import Clock
+from gateway.core.errors import InvalidRequest
+from gateway.core.types import Call, Caller, Endpoint, Model
+from gateway.edge.asking import Asking
+from gateway.edge.body import field, json_object
+from gateway.edge.chat import chat_call
+from gateway.edge.embeddings import embeddings_call
+from gateway.edge.images import image_call
+from gateway.limits.book import Book
+from gateway.routing.decision import Decision
+from gateway.routing.router import Router
+from gateway.settings import Settings
+
+GREETING = "Hello"
+_ANYONE = Caller(key="")
+
+
+class Explainer:
+    """Reads a request as the data plane would, and asks the router; nothing is sent, nothing is held."""
+
+    def __init__(
+        self, settings: Settings, *, models: Mapping[str, Model], router: Router, book: Book, clock: Clock
+    ) -> None:
+        self._callers = {
+            key.name: Caller(key=key.name, team=key.team, models=key.models, regions=key.regions)
+            for key in settings.keys
+        }
+        self._models = models
+        self._router = router
+        self._book = book
+        self._clock = clock
+
+    def call(self, raw: bytes, endpoint: Endpoint = Endpoint.CHAT, *, key: str | None = None) -> Call:
+        """The call that the JSON ``raw`` asks for, made by the key of that name; None is one that may use everything.
+
+        Wherever the endpoint takes its text from, ``prompt`` will do. Raises InvalidRequest for what is not understood.
+        """
+        body = json_object(raw)
+        asking = Asking("explain", self._caller(key), self._clock.monotonic(), self._models)
+        if endpoint is Endpoint.CHAT:
+            return chat_call(asking, _with_text(body, "messages"))
+        if endpoint is Endpoint.EMBEDDINGS:
+            return embeddings_call(asking, _with_text(body, "input"))
+        return image_call(endpoint, asking, _with_text(body, "prompt"))
+
+    def decide(self, call: Call) -> Decision:
+        """Where ``call`` would go now. Raises the CallError that its client would get."""
+        return self._router.decide(call, under_budget=self._book.of_call(call).has_budget)
+
+    def _caller(self, key: str | None) -> Caller:
+        if key is None:
+            return _ANYONE
+        if key not in self._callers:
+            # Not repeated: somebody may have put the key itself here.
+            raise InvalidRequest("'key' must be the name of a key in the configuration", param="key")
+        return self._callers[key]
+
+
+def _with_text(body: JsonBody, name: str) -> JsonBody:
+    """``body`` with its prompt in the field ``name``, if that has nothing of its own."""
+    if name in body.fields:
+        return body
+    prompt = field(body, "prompt", str, "a string") or GREETING
+    text: object = [{"role": "user", "content": prompt}] if name == "messages" else prompt
+    return JsonBody(body.raw, {**body.fields, name: msgspec.Raw(msgspec.json.encode(text))})
