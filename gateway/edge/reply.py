@@ -104,9 +104,13 @@ def error_event(error: UpstreamError) -> bytes:
 
 
 def _with_bill(event: Event, answer: Answer) -> bytes:
-    """The usage frame with what the call cost, as a last field of its object."""
+    """The usage frame with what the call cost, as a last field of its object.
+
+    Usage may ride on a chunk of another kind: the last one, or (OpenRouter) one behind it; not on those before, which
+    count as they go (Perplexity).
+    """
     end = event.data.rfind(b"}")
-    if end < 0 or not (event.is_usage_frame or event.finish):
+    if end < 0 or not (event.is_usage_frame or answer.has_finished):
         return event.data
     return event.data[:end] + b',"sluice":' + _bill(answer.bill, answer) + event.data[end:]
 

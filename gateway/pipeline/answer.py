@@ -36,6 +36,11 @@ class Answer:
         return self._meter.bill
 
     @property
+    def has_finished(self) -> bool:
+        """A finish reason has been read: what comes after it is the reply's closing words."""
+        return self._meter.finish is not None
+
+    @property
     def overhead_s(self) -> float:
         """Time since the call's arrival that was not spent waiting for a provider."""
         waited_s = self._record.waited_s + self._meter.waited_s

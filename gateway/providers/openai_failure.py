@@ -90,7 +90,7 @@ def _error(status: int, words: _Words, retry_after: float | None, secret: str) -
         status=status,
         retry_after_s=retry_after,
         param=words.param or None,
-        code=words.code or words.type or None,
+        code=words.code or None,
     )
 
 

@@ -16,10 +16,13 @@ def chat_usage(raw: msgspec.Raw) -> tuple[Usage, Mapping[str, Any]] | None:
     """The usage of a chat or an embedding, and the object that it was read from; None if it counts nothing.
 
     ``prompt_tokens`` holds the cached, image and audio ones, ``completion_tokens`` the reasoning, image and audio ones.
-    Where a provider counts reasoning beside the completion (xAI does), the total gives it away.
+    Where a provider counts reasoning beside the completion (xAI does), the total gives it away. A completion of null
+    is not counted yet (Databricks says so in each chunk but the last): that is no usage of the reply.
     """
     given = _object(raw)
     if "prompt_tokens" not in given and "completion_tokens" not in given:
+        return None
+    if given.get("completion_tokens", 0) is None:
         return None
     prompt, completion = _count(given, "prompt_tokens"), _count(given, "completion_tokens")
     read = _part(given, "prompt_tokens_details")
