@@ -13,8 +13,8 @@ from gateway.core.errors import (
     CallError,
     InvalidRequest,
     MethodNotAllowed,
-    NotFound,
     NoTarget,
+    NotFound,
     StoreUnavailable,
     TooLarge,
 )
