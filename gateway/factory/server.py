@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
+import signal
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import uvicorn
 import uvloop
@@ -23,12 +26,27 @@ _log = logging.getLogger("sluice")
 
 
 class Server(uvicorn.Server):
-    """uvicorn's, but it tells the gateway that it is leaving, and whoever waits that it has begun."""
+    """uvicorn's, but it tells the gateway that it is leaving, and whoever waits that it has begun.
+
+    Its way of ending is not uvicorn's, which raises the caught signal anew as soon as the last connection is closed:
+    the process would die of it before the store has delivered what it holds.
+    """
 
     def __init__(self, config: uvicorn.Config, gateway: Gateway, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
         self._gateway = gateway
         self._on_ready = on_ready
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
