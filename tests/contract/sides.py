@@ -44,10 +44,13 @@ def gateway_config(base_url: str, **more: Any) -> dict[str, Any]:
 class Side:
     """A base URL that speaks OpenAI's format, and the simulator that answers in the end."""
 
-    def __init__(self, name: str, base_url: str, simulator: Simulator, serving: Serving | None) -> None:
+    def __init__(
+        self, name: str, base_url: str, simulator: Simulator, simulator_url: str, serving: Serving | None = None
+    ) -> None:
         self.name = name
         self.base_url = base_url
         self.simulator = simulator
+        self.simulator_url = simulator_url
         self.serving = serving
 
     @property
@@ -89,7 +92,7 @@ async def side(name: str, behaviour: Behaviour | None = None, **config: Any) -> 
     simulator = Simulator(behaviour or Behaviour(), api_key=KEY, models=MODELS, random=Random(7))
     async with running(simulator) as base_url:
         if name == "direct":
-            yield Side(name, base_url, simulator, None)
+            yield Side(name, base_url, simulator, base_url)
             return
         async with serving(gateway_config(base_url, **config)) as served:
-            yield Side(name, served.base_url, simulator, served)
+            yield Side(name, served.base_url, simulator, base_url, served)
