@@ -36,7 +36,6 @@ _BY_CODE = {
     "content_policy_violation": Reason.CONTENT_FILTER,
     "moderation_blocked": Reason.CONTENT_FILTER,
     "rate_limit_exceeded": Reason.RATE_LIMITED,
-    "server_error": Reason.SERVER_ERROR,
     "overloaded_error": Reason.OVERLOADED,
 }
 # Ollama, vLLM, Together and others have no code for it. Seen in their replies and sources.

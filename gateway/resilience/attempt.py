@@ -57,9 +57,11 @@ class Reply:
 
     async def begin(self) -> None:
         """Wait for the first event, and keep it for the first ``read``. An error before it is raised here."""
-        while not self._ready and not self._has_ended:
+        while not self._ready:
             if self._error is not None:
                 raise self._error
+            if self._has_ended:
+                return
             await self._receive()
 
     def close(self) -> None:
