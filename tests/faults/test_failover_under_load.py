@@ -6,25 +6,20 @@ Each provider is a process of its own. The load: 64 streams at any time and 200 
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator, Mapping
 
 import pytest
 import pytest_asyncio
 
-from tests.client import CHAT, Answer, Client, ask, chat
+from tests.client import ask
 from tests.faults.scene import PRICE
+from tests.load import PACE, RATE, STREAMS, TOKENS, Load
 from tests.processes import Program, simulator
 from tests.serving import Serving, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-STREAMS = 64
-RATE = 200
-TOKENS = 20
-PACE = 40
-"""Tokens a second: a stream lasts half a second."""
 HEALTHY = {"status": None, "stall": False, "close": False, "stall_after": None}
 
 
@@ -73,74 +68,10 @@ async def pair(providers: list[Program]) -> AsyncIterator[Pair]:
         yield Pair(gateway, *providers)
 
 
-class Stream:
-    """One streamed call as its client saw it."""
-
-    def __init__(self, status: int, events: list[bytes], *, is_whole: bool) -> None:
-        self.status = status
-        self.events = events
-        self.is_whole = is_whole
-        """The reply came to its proper end as HTTP has it, whatever it said."""
-
-    @property
-    def error(self) -> dict | None:
-        """What the last event says, if it is an error."""
-        return json.loads(self.events[-1]).get("error") if self.events and self.events[-1] != b"[DONE]" else None
-
-
-class Load:
-    """Keeps asking until it is told to stop, and keeps what came back."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.whole: list[Answer] = []
-        self.streams: list[Stream] = []
-        self._is_over = False
-
-    async def run(self, seconds: float) -> None:
-        asyncio.get_running_loop().call_later(seconds, self._stop)
-        await asyncio.gather(self._whole_calls(), *(self._streaming(number) for number in range(STREAMS)))
-
-    def _stop(self) -> None:
-        self._is_over = True
-
-    async def _whole_calls(self) -> None:
-        calls = set()
-        loop = asyncio.get_running_loop()
-        due = loop.time()
-        while not self._is_over:
-            calls.add(asyncio.create_task(self._call()))
-            due += 1 / RATE
-            await asyncio.sleep(max(0.0, due - loop.time()))
-        await asyncio.gather(*calls)
-
-    async def _call(self) -> None:
-        self.whole.append(await ask(self.url, CHAT, chat(sim="tokens_per_s=400")))
-
-    async def _streaming(self, number: int) -> None:
-        await asyncio.sleep(number / STREAMS * TOKENS / PACE)
-        async with Client(self.url) as client:
-            while not self._is_over:
-                self.streams.append(await self._stream(client))
-
-    async def _stream(self, client: Client) -> Stream:
-        client.send(CHAT, chat(stream=True))
-        head = await client.head()
-        data, is_whole = b"", False
-        try:
-            async for piece in client.chunks():
-                data += piece
-            is_whole = True
-        except asyncio.IncompleteReadError:
-            pass
-        events = Answer(head.status, head.headers, data).events
-        return Stream(head.status, events, is_whole=is_whole)
-
-
 def seen(load: Load) -> None:
     """What holds whatever happened: nobody is refused, nothing is cut off in silence."""
-    assert {answer.status for answer in load.whole} == {200}
-    assert all(answer.json["choices"][0]["message"]["content"] for answer in load.whole)
+    assert {call.answer.status for call in load.calls} == {200}
+    assert all(call.answer.json["choices"][0]["message"]["content"] for call in load.calls)
     assert {stream.status for stream in load.streams} == {200}
     for stream in load.streams:
         assert stream.is_whole
