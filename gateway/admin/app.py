@@ -9,6 +9,7 @@ from fastapi_offline import FastAPIOffline
 from gateway import __version__
 from gateway.admin import config, explain, keys, models, providers, targets, teams, usage
 from gateway.admin.auth import AdminOnly
+from gateway.admin.bounded import BoundedBody
 from gateway.admin.control import Control
 from gateway.admin.errors import ErrorReply, speak_openai
 
@@ -34,7 +35,6 @@ def control_plane(control: Control, admin_key: str) -> FastAPI:
         title="Sluice control plane",
         version=__version__,
         description=_DESCRIPTION,
-        max_body_size=control.settings.server.max_body_bytes,
         redirect_slashes=False,
     )
     app.state.control = control
@@ -48,6 +48,8 @@ def control_plane(control: Control, admin_key: str) -> FastAPI:
     for each in ROUTERS:
         api.include_router(each.router)
     app.include_router(api)
+    # The last one added is asked first.
+    app.add_middleware(BoundedBody, max_bytes=control.settings.server.max_body_bytes)
     app.add_middleware(AdminOnly, admin_key=admin_key, clock=control.clock)
     speak_openai(app)
     # Made now, while this is loaded in a thread: it takes 40 ms, which would be the event loop's on the first request.

@@ -51,9 +51,8 @@ class Config(BaseModel):
 async def config(control: InForce) -> Config:
     """With defaults filled in and variables expanded, as the gateway goes by them."""
     settings = redacted(control.settings)
-    canonical = msgspec.json.encode(settings, order="sorted")
     return Config(
-        hash=f"sha256:{hashlib.sha256(canonical).hexdigest()}",
+        hash=fingerprint(settings),
         store=control.settings.state.scheme,
         settings=settings,
         problems=[_problem(problem) for problem in control.problems],
@@ -64,6 +63,11 @@ def redacted(settings: Settings) -> dict[str, Any]:
     """All settings as JSON has them, no secret among them."""
     shown: dict[str, Any] = _shown(settings)
     return shown
+
+
+def fingerprint(shown: dict[str, Any]) -> str:
+    """The same for the same settings, in whichever order and by whatever words they were written."""
+    return f"sha256:{hashlib.sha256(msgspec.json.encode(shown, order='sorted')).hexdigest()}"
 
 
 def _shown(value: Any) -> Any:

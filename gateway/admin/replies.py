@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from fastapi import Depends, Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.admin.control import Control
 from gateway.core.money import nanousd, usd
@@ -19,8 +19,15 @@ Row = TypeVar("Row", bound=BaseModel)
 class Listing(BaseModel, Generic[Row]):
     """All there are."""
 
+    model_config = ConfigDict(json_schema_extra={"description": "All there are."})
+
     object: Literal["list"] = "list"
     data: list[Row]
+
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        """What the documentation calls it: ``KeyList``."""
+        return f"{params[0].__name__}List"
 
 
 class Budget(BaseModel):
