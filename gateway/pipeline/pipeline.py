@@ -92,10 +92,13 @@ class Pipeline:
 
     async def _ask(self, record: Record, ledger: Ledger, deadline: float, target: Target) -> Meter:
         """One attempt on ``target``, noted from its start."""
+        provider = self._providers[target.provider]
+        # First, since a request that the provider's format can't say takes nothing and is nobody's failure.
+        request = provider.dialect.encode(record.call, target)
         await ledger.admit(target)
         trial = record.begin(target, self._clock, self._vitals)
         try:
-            reply = await attempt(record.call, target, self._providers[target.provider], deadline, self._clock)
+            reply = await attempt(provider, record.call, request, target.timeouts, deadline=deadline, clock=self._clock)
         except UpstreamError as error:
             trial.end(error)
             ledger.give_back()
@@ -112,7 +115,7 @@ class Pipeline:
             bill = meter.bill
             if meter.error is not None:
                 self._breakers.record(meter.target.id, meter.error)
-        elif (cut_off := record.running_target) is not None:
+        elif record.was_abandoned and (cut_off := record.running_target) is not None:
             bill = bill_of_cut_off(record.call, cut_off, record.at)
         record.end(meter, bill)
         held_nanousd = 0

@@ -94,6 +94,11 @@ class Record:
         """The target of the attempt that has not ended, if any."""
         return self.trials[-1].target if self.trials and self.trials[-1].attempt is None else None
 
+    @property
+    def was_abandoned(self) -> bool:
+        """Nobody waits for the reply any more: the client hung up, or the gateway is going down."""
+        return self.status == CLIENT_GONE
+
     def fail(self, error: BaseException) -> None:
         """The call ended with ``error``: one for the client, a cancellation (it hung up), or a fault of ours."""
         if isinstance(error, CallError):

@@ -1,4 +1,4 @@
-"""One upstream call: encode, send, decode until its first event. From there on it is a ``Reply`` to be read."""
+"""One upstream call: send, frame, decode until its first event. From there on it is a ``Reply`` to be read."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import msgspec
 
 from gateway.core.clock import Clock
 from gateway.core.errors import UpstreamError
-from gateway.core.exchange import HttpReply, Transport
-from gateway.core.types import Call, Event, Target
+from gateway.core.exchange import HttpReply, HttpRequest, Timeouts, Transport
+from gateway.core.types import Call, Event
 from gateway.providers.base import Decoder, Dialect
 from gateway.wire.framing import Framer, framer
 
@@ -116,16 +116,16 @@ class Reply:
         plain.clear()
 
 
-async def attempt(call: Call, target: Target, provider: Provider, deadline: float, clock: Clock) -> Reply:
-    """Ask ``target`` and wait for its first event. ``deadline`` is the call's, in monotonic seconds.
+async def attempt(
+    provider: Provider, call: Call, request: HttpRequest, timeouts: Timeouts, *, deadline: float, clock: Clock
+) -> Reply:
+    """Send ``request``, which ``provider``'s dialect made for ``call``, and wait for the first event.
 
-    Raises UpstreamError, and CallError for what the provider's format can't say. Cancelled or failed, it leaves
-    nothing open.
+    ``deadline`` is the call's, in monotonic seconds. Raises UpstreamError. Cancelled or failed, it leaves nothing open.
     """
     dialect = provider.dialect
-    request = dialect.encode(call, target)
     began = clock.monotonic()
-    http = await provider.transport.send(request, target.timeouts, deadline)
+    http = await provider.transport.send(request, timeouts, deadline)
     try:
         head = http.head
         if head.status >= 300:
