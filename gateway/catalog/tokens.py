@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from itertools import islice
+from typing import overload
 
 import msgspec
 
@@ -32,6 +33,10 @@ SAMPLE_BYTES = 512 * 1024
 """What the share of escaped letters is read from."""
 MOST_MEDIA = 4_096
 """Data URLs and parts that are looked for in one prompt. No provider takes more; the rest counts as text."""
+
+COPIED_BYTES = 1024 * 1024
+"""A prompt up to this size is copied to be searched. A copy of 20 MB takes 8 ms, nearly all of it for fresh memory."""
+WINDOW_BYTES = 128 * 1024
 
 AUDIO_BYTES_PER_TOKEN = 8
 """At most: 32 tokens a second (Gemini) of speech coded at a very low 2 kbit/s."""
@@ -80,10 +85,10 @@ def measure(raw: Buffer) -> PromptSize:
     Base64 is left out only where it is the value of a media part's key, and each such string counts as a part: text
     that looks like a data URL stays text. Audio and files count by their bytes, since they are billed as tokens.
     """
-    data = raw if isinstance(raw, bytes) else bytes(raw)
+    data = raw if isinstance(raw, bytes) else bytes(raw) if len(raw) <= COPIED_BYTES else _View(memoryview(raw))
     text, media, media_bytes = _without_base64(data)
     size = len(text)
-    window = _plain_names(text if size <= LOOK_BYTES else text[:LOOK_BYTES])
+    window = _plain_names(text[:LOOK_BYTES])
     images = max(_count(_IMAGE_KEY, b'"image_url"', window), _count(_INPUT_IMAGE, b'"input_image"', window))
     audios = _count(_AUDIO_KEY, b'"input_audio"', window)
     files = _count(_FILE_KEY, b'file"', window)
@@ -116,7 +121,43 @@ def has_audio(raw: Buffer) -> bool:
     return measure(raw).audios > 0
 
 
-def _without_base64(data: bytes) -> tuple[bytes, int, int]:
+class _View:
+    """Large bytes to be searched where they lie: a view has no ``find`` of its own, so a window at a time is copied."""
+
+    __slots__ = ("view",)
+
+    def __init__(self, view: memoryview) -> None:
+        self.view = view
+
+    def __len__(self) -> int:
+        return len(self.view)
+
+    @overload
+    def __getitem__(self, at: int) -> int: ...
+    @overload
+    def __getitem__(self, at: slice) -> bytes: ...
+    def __getitem__(self, at: int | slice) -> int | bytes:
+        return bytes(self.view[at]) if isinstance(at, slice) else self.view[at]
+
+    def find(self, needle: bytes, start: int = 0, end: int | None = None) -> int:
+        stop = len(self.view) if end is None else min(end, len(self.view))
+        while stop - start >= len(needle):
+            at = bytes(self.view[start : min(start + WINDOW_BYTES, stop)]).find(needle)
+            if at >= 0:
+                return start + at
+            # The needle may lie across the border of two windows.
+            start += WINDOW_BYTES - len(needle) + 1
+        return -1
+
+    def rfind(self, needle: bytes, start: int, end: int) -> int:
+        at = bytes(self.view[start:end]).rfind(needle)
+        return at if at < 0 else start + at
+
+
+_Data = bytes | _View
+
+
+def _without_base64(data: _Data) -> tuple[_Data, int, int]:
     """The bytes without the base64 of media parts, how many parts, and how many bytes that base64 decodes to."""
     kept: list[bytes] = []
     start = skipped = 0
@@ -135,16 +176,22 @@ def _without_base64(data: bytes) -> tuple[bytes, int, int]:
     return b"".join(kept), len(kept) - 1, skipped * 3 // 4
 
 
-def _payloads(data: bytes) -> list[int]:
+def _payloads(data: _Data) -> list[int]:
     """Where the base64 of media parts begins, ascending."""
     found = _data_urls(data)
     if data.find(b'"input_audio"', 0, LOOK_BYTES) >= 0:
-        found += [match.end() for match in islice(_AUDIO_DATA.finditer(data), MOST_MEDIA) if _is_key(match, data)]
+        found += [
+            match.end() for match in islice(_AUDIO_DATA.finditer(_buffer(data)), MOST_MEDIA) if _is_key(match, data)
+        ]
         found.sort()
     return found
 
 
-def _data_urls(data: bytes) -> list[int]:
+def _buffer(data: _Data) -> bytes | memoryview:
+    return data.view if isinstance(data, _View) else data
+
+
+def _data_urls(data: _Data) -> list[int]:
     found: list[int] = []
     at = looked = 0
     for _ in range(MOST_MEDIA):
@@ -162,7 +209,7 @@ def _data_urls(data: bytes) -> list[int]:
     return found
 
 
-def _is_media_url(data: bytes, mark: int) -> bool:
+def _is_media_url(data: _Data, mark: int) -> bool:
     """The string that ``mark`` is in begins with ``data:`` and is the value of a media part's key."""
     opening = data.rfind(b'"data:', max(0, mark - _BACK), mark)
     if opening < 0 or data.find(b'"', opening + 1, mark) >= 0:
@@ -191,18 +238,18 @@ def _count(pattern: re.Pattern[bytes], literal: bytes, text: bytes) -> int:
     return sum(_is_key(match, text) for match in islice(pattern.finditer(text), MOST_MEDIA))
 
 
-def _is_key(match: re.Match[bytes], text: bytes) -> bool:
+def _is_key(match: re.Match[bytes], text: _Data) -> bool:
     """A quote after a backslash opens nothing: then this is text that speaks of a key."""
     return match.start() == 0 or text[match.start() - 1] != 0x5C
 
 
-def _likely(text: bytes) -> int:
+def _likely(text: _Data) -> int:
     r"""About 4 bytes a token, which serves UTF-8 of other scripts too: they take more bytes a letter, and more tokens.
 
     ``\u`` escapes take 6 bytes: half a token each below U+1000 (Cyrillic, Arabic), four fifths above (Chinese).
     """
     size = len(text)
-    sample = text if size <= SAMPLE_BYTES else text[:SAMPLE_BYTES]
+    sample = text[:SAMPLE_BYTES]
     escapes = sample.count(b"\\u")
     if not escapes:
         return -(-size // 4)
