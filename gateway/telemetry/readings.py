@@ -6,48 +6,69 @@ Whoever puts the parts together registers a reader for each that it has:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping
 from typing import Literal
 
 import msgspec
+from prometheus_client import Counter
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
-from gateway.core.money import NANOUSD
-from gateway.telemetry.tally import Family, Labels, Merge
+from gateway.telemetry.labels import Labels
+from gateway.telemetry.request_log import encodable
+
+_log = logging.getLogger(__name__)
 
 Read = Callable[[], float | Mapping[Labels, float]]
-"""Gives the value now; of a reading with labels, a value for each tuple of label values. Called at each scrape."""
+"""Gives the value now; of a reading with labels, a value for each tuple of label values.
+
+Called at each scrape, in a thread, while the event loop goes on: what it iterates over it copies first.
+"""
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """One such figure. A counter's name has no ``_total``: that belongs to its sample."""
+
     name: str
     doc: str
     labels: Labels = ()
     kind: Literal["gauge", "counter"] = "gauge"
-    merge: Merge = "sum"
-    """How the gauges of several workers become one."""
-    divisor: int = 1
-    """What a reader's numbers are divided by to be shown: 10^9 for nano-dollars shown as dollars."""
 
-    def take(self, read: Read, max_cells: int) -> Family:
-        """The family as it stands now. Values past ``max_cells`` are left out: they need not add up to anything."""
-        family = Family(
-            name=self.name,
-            kind=self.kind,
-            doc=self.doc,
-            labels=self.labels,
-            merge=self.merge,
-            divisor=self.divisor,
-            max_cells=max_cells,
-        )
-        values = read()
-        if not isinstance(values, Mapping):
-            values = {(): values}
-        for labels, value in values.items():
-            if len(family.cells) == max_cells:
-                family.overflows += len(values) - max_cells
-                break
-            family.cells[labels] = [value]
-        return family
+
+class Readings(Collector):
+    """Asks every reader at each scrape. One that fails is logged and left out: no room can cost the others their page.
+
+    Of one reading at most ``max_series`` values are shown; ``overflows`` counts the others, by the reading's name.
+    """
+
+    def __init__(self, max_series: int, overflows: Counter) -> None:
+        self._max_series = max_series
+        self._overflows = overflows
+        self._readers: dict[str, tuple[Reading, Read]] = {}
+
+    def register(self, reading: Reading, read: Read) -> None:
+        """Ask ``read`` from now on, in place of the reader that the reading had."""
+        self._readers[reading.name] = reading, read
+
+    def collect(self) -> Iterator[Metric]:
+        for reading, read in tuple(self._readers.values()):
+            try:
+                metric = self._metric(reading, read())
+            except Exception:  # noqa: BLE001  a scrape must not fail for one room's sake
+                _log.exception("metric %s could not be read", reading.name)
+            else:
+                yield metric
+
+    def _metric(self, reading: Reading, values: float | Mapping[Labels, float]) -> Metric:
+        family = CounterMetricFamily if reading.kind == "counter" else GaugeMetricFamily
+        metric = family(reading.name, reading.doc, labels=reading.labels)
+        shown = list((values if isinstance(values, Mapping) else {(): values}).items())
+        if len(shown) > self._max_series:
+            self._overflows.labels(reading.name).inc(len(shown) - self._max_series)
+        for labels, value in shown[: self._max_series]:
+            metric.add_metric([encodable(label) for label in labels], float(value))
+        return metric
 
 
 CALLS_IN_FLIGHT = Reading(
@@ -63,16 +84,10 @@ BREAKER_STATE = Reading(
     name="sluice_breaker_state",
     doc="Circuit breaker of a target: 0 closed, 1 half-open, 2 open.",
     labels=("target",),
-    merge="max",
 )
 JOURNAL_BACKLOG = Reading(
     name="sluice_store_journal_backlog",
     doc="Settlements that the store has not yet made durable.",
-)
-HELD_COST = Reading(
-    name="sluice_held_cost_usd",
-    doc="Money held for calls that are under way and not yet settled, in USD.",
-    divisor=NANOUSD,
 )
 LOG_LINES_DROPPED = Reading(
     name="sluice_log_lines_dropped",
@@ -90,7 +105,6 @@ WELL_KNOWN = (
     UPSTREAM_CONNECTIONS,
     BREAKER_STATE,
     JOURNAL_BACKLOG,
-    HELD_COST,
     LOG_LINES_DROPPED,
     OBSERVER_FAILURES,
 )
