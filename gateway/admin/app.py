@@ -32,6 +32,8 @@ def control_plane(control: Control, admin_key: str) -> FastAPI:
         docs_url="/docs",
         redoc_url=None,
         static_url="/docs/assets",
+        # Nor may the page ask Swagger's own server whether the document is valid.
+        swagger_ui_parameters={"validatorUrl": None},
         title="Sluice control plane",
         version=__version__,
         description=_DESCRIPTION,

@@ -42,6 +42,8 @@ def _say_ready(settings: Settings, url: str) -> None:
     """What to try next, for whoever started it by hand."""
     model = next(iter(settings.models), "MODEL")
     key = "$SLUICE_KEY" if settings.keys else "none"
+    admin_key = settings.server.admin_key
+    control_plane = f"\n  control plane: {url}/docs" if admin_key and admin_key.get_secret_value() else ""
     print(
         f"""Sluice is ready at {url}
 
@@ -52,7 +54,7 @@ def _say_ready(settings: Settings, url: str) -> None:
   client = OpenAI(base_url="{url}/v1", api_key="{key}")
   print(client.chat.completions.create(model="{model}", messages=[{{"role": "user", "content": "Hello"}}]))
 
-  metrics: {url}/metrics
+  metrics: {url}/metrics{control_plane}
 """,
         flush=True,
     )

@@ -90,6 +90,7 @@ async def test_the_documentation_is_for_anyone_and_loads_nothing_from_elsewhere(
 
         assert page.status_code == 200
         assert not re.search(r"""(src|href)=["'](https?:)?//""", page.text)
+        assert '"validatorUrl": null' in page.text
         for asset in re.findall(r"""(?:src|href)=["']([^"']+)["']""", page.text):
             reply = await client.get(asset)
             assert reply.status_code == 200, asset
