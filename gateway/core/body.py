@@ -8,12 +8,14 @@ from typing import BinaryIO
 import msgspec
 
 CHUNK = 256 * 1024
+NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding bytes from outside may raise: text of a few kilobytes can be nested deeper than any stack."""
 
 
 class JsonBody(msgspec.Struct, frozen=True):
     """A JSON object decoded one level deep: each field's value is still its bytes, a view into ``raw``."""
 
-    raw: bytes
+    raw: bytes | bytearray
     fields: dict[str, msgspec.Raw]
 
     def __repr__(self) -> str:

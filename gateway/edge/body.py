@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from gateway.core.body import JsonBody
+from gateway.core.body import NOT_JSON, JsonBody
 from gateway.core.errors import InvalidRequest, TooLarge
 from gateway.edge.asgi import Receive
 
@@ -42,7 +42,7 @@ async def chunks(receive: Receive, *, content_length: int | None, max_bytes: int
             return
 
 
-async def read_whole(receive: Receive, *, content_length: int | None, max_bytes: int) -> bytes:
+async def read_whole(receive: Receive, *, content_length: int | None, max_bytes: int) -> bytes | bytearray:
     """The body in one piece."""
     if content_length is None or content_length <= max_bytes:
         # The usual body comes in one message, and then there is nothing to put together.
@@ -54,26 +54,29 @@ async def read_whole(receive: Receive, *, content_length: int | None, max_bytes:
             raise _too_large(max_bytes)
         if message["type"] == "http.disconnect":
             raise ClientGone
-        parts = [message.get("body", b"")]
-        rest = max_bytes - len(parts[0])
-        parts.extend([chunk async for chunk in chunks(receive, content_length=None, max_bytes=rest)])
-        return b"".join(parts)
+        # It grows as it comes: joined at the end, 20 MB of fresh memory would hold the loop for 8 ms.
+        body = bytearray(message.get("body", b""))
+        async for chunk in chunks(receive, content_length=None, max_bytes=max_bytes - len(body)):
+            body += chunk
+        return body
     raise _too_large(max_bytes)
 
 
-async def breathe(body: bytes) -> None:
+async def breathe(body: bytes | bytearray) -> None:
     """Let others run before the next step on a large body."""
     if len(body) > LARGE:
         await asyncio.sleep(0)
 
 
-def json_object(raw: bytes) -> JsonBody:
+def json_object(raw: bytes | bytearray) -> JsonBody:
     """Decode ``raw`` one level deep. Raises InvalidRequest, saying what is wrong and where."""
     try:
         return JsonBody(raw, _fields(raw))
     except msgspec.ValidationError:
         raise InvalidRequest("the request body must be a JSON object") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise InvalidRequest("the request body is nested too deeply") from None
+    except NOT_JSON as error:
         raise InvalidRequest(f"the request body is not valid JSON: {error}") from None
 
 
@@ -84,7 +87,7 @@ def field(body: JsonBody, name: str, type_: type[T], what: str) -> T | None:
         return None
     try:
         found: T | None = (_decoders.get(type_) or _new_decoder(type_)).decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except NOT_JSON:
         raise InvalidRequest(f"'{name}' must be {what}", param=name) from None
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from gateway.catalog.tokens import measure
-from gateway.core.body import FormBody, JsonBody
+from gateway.core.body import NOT_JSON, FormBody, JsonBody
 from gateway.core.errors import InvalidRequest
 from gateway.core.types import Call, Endpoint, Feature, Needs
 from gateway.edge.asking import Asking
@@ -57,7 +57,7 @@ class _Fields:
             return 0
         try:
             return len(msgspec.json.decode(raw, type=list[msgspec.Raw]))
-        except msgspec.DecodeError:
+        except NOT_JSON:
             raise InvalidRequest("'images' must be an array", param="images") from None
 
     def has_mask(self) -> bool:
@@ -75,7 +75,8 @@ def image_call(endpoint: Endpoint, asking: Asking, body: JsonBody | FormBody) ->
         raise InvalidRequest("you must provide a 'prompt'", param="prompt")
     images = fields.images()
     if not images and endpoint is not Endpoint.IMAGE_GENERATIONS:
-        raise InvalidRequest("you must provide an 'image'", param="image")
+        name = "image" if isinstance(body, FormBody) else "images"
+        raise InvalidRequest(f"you must provide '{name}'", param=name)
     stream = fields.flag("stream")
     return asking.call(
         endpoint=endpoint,

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
+from gateway.core.body import NOT_JSON
 from gateway.core.errors import InvalidRequest
 from gateway.core.money import nanousd
 from gateway.core.types import NO_WISH, Wish
@@ -29,6 +30,8 @@ class _Route(msgspec.Struct, forbid_unknown_fields=True):
     min_quality: float | None = None
     allow_fallbacks: bool | None = None
 
+
+MAX_USD = 1_000_000_000
 
 _route = msgspec.json.Decoder(_Route | None).decode
 
@@ -53,7 +56,7 @@ def read_wish(raw: msgspec.Raw | bytes | None, by: str | None) -> Wish:
         return NO_WISH if by is None else Wish(by=by)
     try:
         route = _route(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except NOT_JSON as error:
         raise InvalidRequest(f"'route' is not understood: {error}", param="route") from None
     if route is None:
         return read_wish(None, by)
@@ -82,13 +85,10 @@ def _set(names: list[str] | None) -> frozenset[str] | None:
 def _money(amount: Decimal | None) -> int | None:
     if amount is None:
         return None
-    try:
-        ceiling = nanousd(amount)
-    except ValueError as error:
-        raise InvalidRequest(f"'route.max_cost_usd': {error}", param="route.max_cost_usd") from None
-    if ceiling < 0:
-        raise InvalidRequest("'route.max_cost_usd' must not be negative", param="route.max_cost_usd")
-    return ceiling
+    # 1e999999 is eight letters, and an integer that takes a minute to make.
+    if not (amount.is_finite() and 0 <= amount <= MAX_USD):
+        raise InvalidRequest(f"'route.max_cost_usd' must be from 0 to {MAX_USD}", param="route.max_cost_usd")
+    return nanousd(amount)
 
 
 def _positive(number: float) -> float:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from gateway.core.body import FormBody, FormFile, JsonBody
+from gateway.core.body import NOT_JSON, FormBody, FormFile, JsonBody
 from gateway.core.errors import InvalidRequest, UpstreamError
 from gateway.core.exchange import Buffer, Header, HttpHead, HttpRequest, Origin, Pieces
 from gateway.core.types import Call, Endpoint, Target
@@ -106,7 +106,7 @@ def _with_usage(options: msgspec.Raw | None) -> msgspec.Raw:
         return _ASKS_USAGE
     try:
         given = msgspec.json.decode(options, type=dict[str, msgspec.Raw] | None)
-    except msgspec.ValidationError:
+    except NOT_JSON:
         raise InvalidRequest("'stream_options' must be an object", param="stream_options") from None
     return msgspec.Raw(_encode({**(given or {}), "include_usage": True}))
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.core.body import NOT_JSON
 from gateway.core.errors import Reason, UpstreamError
 from gateway.core.exchange import HttpHead
 
@@ -63,7 +64,7 @@ def failure(head: HttpHead, body: bytes, *, secret: str) -> UpstreamError:
     """Classify a reply whose status is not a success. ``secret`` is struck out wherever the provider echoes it."""
     try:
         words = _Words(msgspec.json.decode(body))
-    except msgspec.DecodeError:
+    except NOT_JSON:
         words = _Words({})
     return _error(head.status, words, retry_after_s(head), secret)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.core.body import NOT_JSON
 from gateway.core.errors import Reason, UpstreamError
 from gateway.core.types import Call, Endpoint, Event
 from gateway.core.usage import Usage
@@ -81,7 +82,7 @@ class WholeReply:
         self._seen = True
         try:
             reply = _whole(frame)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except NOT_JSON as error:
             raise _unreadable(frame) from error
         if _is_given(reply.error):
             raise failure_in_reply(msgspec.json.decode(reply.error))
@@ -176,7 +177,7 @@ class ChatStream(_Stream):
         except msgspec.ValidationError:
             # JSON of another shape than OpenAI's: relayed as it is, unless it is no object at all.
             chunk = _Chunk(error=_loose_error(data))
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except NOT_JSON as error:
             raise _unreadable(data) from error
         if _is_given(chunk.error):
             raise failure_in_reply(msgspec.json.decode(chunk.error))
@@ -206,7 +207,7 @@ class ImageStream(_Stream):
     def _usage(self, data: bytes) -> Usage | None:
         try:
             frame = _image_frame(data)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except NOT_JSON as error:
             raise _unreadable(data) from error
         if _is_given(frame.error) or frame.type == "error":
             raise failure_in_reply(msgspec.json.decode(frame.error if _is_given(frame.error) else data))
@@ -267,7 +268,7 @@ def _with_bill(usage: Usage, raw: msgspec.Raw, row: Row) -> Usage:
 def _loose_error(data: bytes) -> msgspec.Raw:
     try:
         given = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except NOT_JSON as error:
         raise _unreadable(data) from error
     if not isinstance(given, dict):
         raise _unreadable(data)
