@@ -24,6 +24,9 @@ RATES = (
 """The token rates of a price, USD a million tokens."""
 
 
+LONGEST_CALL_S = 3_000
+
+
 class Timeouts(Section):
     """Seconds. What is left out comes from the next wider place: target, model, provider, then the defaults."""
 
@@ -38,7 +41,11 @@ class Timeouts(Section):
     idle: Seconds | None = Field(
         default=None, description="The longest silence within a reply's body. 30 if said nowhere."
     )
-    total: Seconds | None = Field(default=None, description="The whole call, all its attempts. 600 if said nowhere.")
+    total: Annotated[Seconds, Field(le=LONGEST_CALL_S)] | None = Field(
+        default=None,
+        description="The whole call, all its attempts. 600 if said nowhere; at most 3000, since what a call holds of its "
+        "limits is taken for lost after an hour.",
+    )
 
 
 class Limits(Section):

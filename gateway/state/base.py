@@ -33,7 +33,7 @@ class Slots(msgspec.Struct, frozen=True):
     """At most ``limit`` at once. A slot that is not settled within ``lease_s`` comes back by itself."""
 
     limit: int
-    lease_s: float = 900.0
+    lease_s: float = 3_600.0
 
 
 class Spend(msgspec.Struct, frozen=True):

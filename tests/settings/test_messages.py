@@ -70,7 +70,8 @@ a.yaml:14: error: models.gpt-4.1.route: must be one of ordered, weighted, cost, 
 a.yaml:15: error: models.gpt-4.1.fallbacks: go round in a circle: gpt-4.1 -> slow -> gpt-4.1
     fix: Take one of them out.
 a.yaml:19: error: models.slow.timeouts.total: must be a number, not '1h'
-    fix: The whole call, all its attempts. 600 if said nowhere.
+    fix: The whole call, all its attempts. 600 if said nowhere; at most 3000, since what a call holds of its limits is \
+taken for lost after an hour.
 a.yaml:21: error: keys.0: has no key
     fix: Add key: ${NAME}, or key_sha256: with its hash.
 a.yaml:22: error: keys.0.team: there is no team reserch
