@@ -6,6 +6,7 @@ from gateway.core.errors import CallError, UpstreamError
 from gateway.core.money import usd
 from gateway.core.types import Event
 from gateway.edge.asgi import JSON, Headers, Send, send_whole
+from gateway.edge.body import breathe
 from gateway.edge.head import EXPLAIN
 from gateway.limits.refusal import ratelimit_headers
 from gateway.pipeline.answer import Answer
@@ -52,6 +53,8 @@ class Responder:
         headers.append(JSON)
         if bill.is_priced:
             headers.append((b"x-sluice-cost-usd", usd(bill.cost_nanousd).encode("ascii")))
+        # A large one was decoded in this very turn of the loop, and takes as long to be written.
+        await breathe(event.data)
         self.has_begun = True
         await send_whole(self._send, 200, headers, event.data)
         # Read to the end: the last of the reply has to be seen for its connection to serve again.

@@ -26,13 +26,19 @@ class Framer(Protocol):
         ...
 
 
-class WholeFramer:
-    """The whole body as one frame, given at its end, also if it is empty."""
+JOINED_BYTES = 1024 * 1024
+"""Above this a body is put together as it comes: joined at its end, 20 MB of fresh memory would take 8 ms at once."""
 
-    __slots__ = ("_left", "_pieces")
+
+class WholeFramer:
+    """The whole body as one frame, given at its end, also if it is empty. A large one comes as a bytearray."""
+
+    __slots__ = ("_body", "_left", "_pieces", "_size")
 
     def __init__(self, max_bytes: int = MAX_BODY_BYTES) -> None:
+        self._body = bytearray()
         self._pieces: list[bytes] = []
+        self._size = 0
         self._left = max_bytes
 
     def feed(self, data: bytes) -> list[bytes]:
@@ -40,11 +46,23 @@ class WholeFramer:
         if self._left < 0:
             raise UpstreamError(Reason.PROTOCOL, "the reply's body is larger than the gateway takes")
         self._pieces.append(data)
+        self._size += len(data)
+        if self._size > JOINED_BYTES:
+            self._move()
         return []
 
     def finish(self) -> list[bytes]:
         pieces = self._pieces
+        if self._body:
+            self._move()
+            return [self._body]  # type: ignore[list-item]  # read like bytes, and never changed again
         return [pieces[0] if len(pieces) == 1 else b"".join(pieces)]
+
+    def _move(self) -> None:
+        for piece in self._pieces:
+            self._body += piece
+        self._pieces.clear()
+        self._size = 0
 
 
 _FRAMERS: dict[str, Callable[[], Framer]] = {"whole": WholeFramer, "sse": SseFramer}
