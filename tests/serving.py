@@ -23,7 +23,7 @@ from gateway.telemetry.log_writer import LogWriter
 
 
 class Serving:
-    """A running gateway: its URL, its parts, and the Outcome of every call so far."""
+    """A running gateway: its URL, its parts, and the Outcome of every call and every refusal so far."""
 
     def __init__(self, url: str, gateway: Gateway, outcomes: list[Outcome]) -> None:
         self.url = url
@@ -57,8 +57,13 @@ async def serving(
     writer = LogWriter(log)
     try:
         async with running_gateway(settings, catalog=catalog or Catalog.load(), log_writer=writer, **parts) as gateway:
-            observe = gateway.app.parts.pipeline._observe
-            gateway.app.parts.pipeline._observe = lambda outcome: (outcomes.append(outcome), observe(outcome))
+            observe = gateway.app._observe
+
+            def note(outcome: Outcome) -> None:
+                outcomes.append(outcome)
+                observe(outcome)
+
+            gateway.app._observe = gateway.app.parts.pipeline._observe = note
             async with _listening(gateway) as url:
                 yield Serving(url, gateway, outcomes)
     finally:

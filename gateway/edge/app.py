@@ -11,7 +11,8 @@ import msgspec
 from gateway.core.body import Body, FormBody
 from gateway.core.clock import Clock
 from gateway.core.errors import CallError, MethodNotAllowed, NoTarget, StoreUnavailable
-from gateway.core.types import Call, Caller, Endpoint, Model
+from gateway.core.types import Call, Caller, Endpoint, Model, Outcome
+from gateway.edge.arrival import Arrival
 from gateway.edge.asgi import JSON, App, Receive, Scope, Send, send_whole
 from gateway.edge.asking import Asking
 from gateway.edge.body import ClientGone, breathe, chunks, json_object, read_whole
@@ -26,6 +27,7 @@ from gateway.edge.reply import Responder
 from gateway.identity.bearer import bearer
 from gateway.identity.keys import Identity
 from gateway.pipeline.pipeline import Pipeline
+from gateway.pipeline.record import CLIENT_GONE
 
 _log = logging.getLogger("sluice.edge")
 _MODELS = "/v1/models"
@@ -45,7 +47,11 @@ class Parts(msgspec.Struct, frozen=True):
 
 
 class DataPlane:
-    """The ASGI app. What is not its own goes to ``control_plane``, which may be slow to load."""
+    """The ASGI app. What is not its own goes to ``control_plane``, which may be slow to load.
+
+    ``observe`` is told of each request for a call that was refused before the pipeline had it; of the others, the
+    pipeline tells.
+    """
 
     def __init__(
         self,
@@ -53,14 +59,18 @@ class DataPlane:
         *,
         clock: Clock,
         new_id: Callable[[], str],
+        observe: Callable[[Outcome], None],
         operations: Mapping[str, App],
         control_plane: App,
     ) -> None:
         self.parts = parts
         self._clock = clock
         self._new_id = new_id
+        self._observe = observe
         self._operations = operations
         self._control_plane = control_plane
+        self.calls_in_flight = 0
+        """Requests whose body is read, or that are being served."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -80,38 +90,53 @@ class DataPlane:
     async def _guard(self, scope: Scope, receive: Receive, send: Send, endpoint: Endpoint | None) -> None:
         """Whatever goes wrong with a request, its client gets one error object, or one error event."""
         responder = Responder(send, "")
+        arrival = None if endpoint is None else Arrival(endpoint, self._clock)
         try:
             head = read_head(scope["headers"], self._new_id)
             responder.request_id = head.request_id
             caller = self.parts.identity.authenticate(bearer(scope["headers"]))
-            if endpoint is None:
+            if arrival is None:
                 _require(scope, "GET")
                 await self._models(scope, send, caller, head)
             else:
+                arrival.caller = caller
                 _require(scope, "POST")
-                await self._call(endpoint, head, caller, receive, responder)
+                await self._call(arrival, head, caller, receive, responder)
         except ClientGone:
-            pass
+            self._tell(arrival, responder.request_id, CLIENT_GONE, "client_closed_request")
         except CallError as error:
-            await responder.error(error)
+            await self._refuse(error, arrival, responder)
         except StoreUnavailable:
             _log.exception("the store of limits and budgets can't answer")
-            await responder.error(NoTarget("the gateway's store of limits can't answer", code="store_unavailable"))
+            unavailable = NoTarget("the gateway's store of limits can't answer", code="store_unavailable")
+            await self._refuse(unavailable, arrival, responder)
         except Exception:
             _log.exception("request %s failed by a fault of the gateway", responder.request_id)
             if responder.has_begun:
                 raise
-            await responder.error(CallError("the gateway failed; its log says why", code="internal_error"))
+            fault = CallError("the gateway failed; its log says why", code="internal_error")
+            await self._refuse(fault, arrival, responder)
 
-    async def _call(
-        self, endpoint: Endpoint, head: Head, caller: Caller, receive: Receive, responder: Responder
-    ) -> None:
+    async def _refuse(self, error: CallError, arrival: Arrival | None, responder: Responder) -> None:
+        self._tell(arrival, responder.request_id, error.status, error.code or error.type)
+        await responder.error(error)
+
+    def _tell(self, arrival: Arrival | None, request_id: str, status: int, error: str) -> None:
+        """Have a refusal counted and logged, unless the pipeline has told of it or it asked for no call."""
+        if arrival is not None and not arrival.is_call:
+            self._observe(arrival.refused(request_id, status, error))
+
+    async def _call(self, arrival: Arrival, head: Head, caller: Caller, receive: Receive, responder: Responder) -> None:
         parts = self.parts
-        body = await self._body(endpoint, head, receive, parts)
+        body: Body | None = None
+        self.calls_in_flight += 1
         try:
-            call = self._understand(endpoint, head, caller, body, parts)
+            body = await self._body(arrival.endpoint, head, receive, parts)
+            call = self._understand(arrival.endpoint, head, caller, body, parts)
+            arrival.is_call = True
             await until_hangup(receive, parts.pipeline.serve(call, responder))
         finally:
+            self.calls_in_flight -= 1
             if isinstance(body, FormBody):
                 body.close()
 

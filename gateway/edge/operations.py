@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -9,13 +10,15 @@ import msgspec
 from gateway.edge.asgi import JSON, App, Receive, Scope, Send, send_whole
 
 Render = Callable[[str], tuple[bytes, str]]
-"""The metrics page for an Accept header, and its content type."""
+"""The metrics page for an Accept header, and its content type. Called in a thread: a big page takes its time."""
 Readiness = Callable[[], Mapping[str, object] | None]
 """What hinders serving, None if nothing does."""
 
 
 def operations(*, render: Render, hindrance: Readiness) -> dict[str, App]:
     """The operations endpoints, by path."""
+    # One page at a time: several at once would share the interpreter with the calls, and be no sooner done.
+    rendering = asyncio.Lock()
 
     async def healthz(_scope: Scope, _receive: Receive, send: Send) -> None:
         await send_whole(send, 200, [JSON], b'{"status":"ok"}')
@@ -29,7 +32,8 @@ def operations(*, render: Render, hindrance: Readiness) -> dict[str, App]:
 
     async def metrics(scope: Scope, _receive: Receive, send: Send) -> None:
         accept = next((value for name, value in scope["headers"] if name == b"accept"), b"")
-        body, content_type = render(accept.decode("latin-1"))
+        async with rendering:
+            body, content_type = await asyncio.to_thread(render, accept.decode("latin-1"))
         await send_whole(send, 200, [(b"content-type", content_type.encode("latin-1"))], body)
 
     return {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics}

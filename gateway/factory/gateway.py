@@ -22,6 +22,7 @@ from gateway.factory.callers import build_identity
 from gateway.factory.ceilings import build_book
 from gateway.factory.control_plane import control_plane
 from gateway.factory.explanation import Explainer
+from gateway.factory.readers import register_readers
 from gateway.factory.targets import build_models
 from gateway.factory.upstreams import Upstreams
 from gateway.health.breaker import Breakers, Change
@@ -107,7 +108,8 @@ def _assemble(
     breakers = Breakers(clock, random)
     breakers.listeners.append(_tell_change)
     metrics = Metrics(models=models, version=__version__)
-    observers = Observers([metrics, RequestLog(log_writer, settings.server.log.format)], clock)
+    request_log = RequestLog(log_writer, settings.server.log.format, level=settings.server.log.level)
+    observers = Observers([metrics, request_log], clock)
     new_id = _ids()
     router = Router(models, vitals, breakers, random, off=upstreams.off)
     book = build_book(settings)
@@ -154,11 +156,21 @@ def _assemble(
         parts,
         clock=clock,
         new_id=new_id,
+        observe=observers.observe,
         operations=operations(
             render=metrics.render,
             hindrance=lambda: {"reason": "the gateway is stopping"} if gateway.is_leaving else None,
         ),
         control_plane=control_plane(control),
+    )
+    register_readers(
+        metrics,
+        app=app,
+        upstreams=upstreams,
+        breakers=breakers,
+        store=store,
+        log_writer=log_writer,
+        observers=observers,
     )
     gateway = Gateway(app, upstreams, store, breakers, vitals)
     return gateway

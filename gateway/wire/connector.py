@@ -89,6 +89,10 @@ class Connector:
     def idle_connections(self) -> int:
         return sum(len(pool.idle) for pool in self._pools.values())
 
+    def connections(self) -> dict[Origin, tuple[int, int]]:
+        """How many are open to each origin, and how many of those are idle. May be called from any thread."""
+        return {origin: (len(pool.connections), len(pool.idle)) for origin, pool in self._pools.copy().items()}
+
     def _pool(self, origin: Origin) -> Pool:
         if self._is_closed:
             raise UpstreamError(Reason.CLOSED, "the gateway is shutting down")

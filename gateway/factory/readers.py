@@ -1,0 +1,62 @@
+"""The figures that a scrape asks the other rooms for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from gateway.edge.app import DataPlane
+from gateway.factory.upstreams import Upstreams
+from gateway.health.breaker import Breakers, State
+from gateway.state.base import Store
+from gateway.state.sqlite import SqliteStore
+from gateway.telemetry.labels import Labels
+from gateway.telemetry.log_writer import LogWriter
+from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.observer import Observers
+from gateway.telemetry.readings import (
+    BREAKER_STATE,
+    CALLS_IN_FLIGHT,
+    JOURNAL_BACKLOG,
+    LOG_LINES_DROPPED,
+    OBSERVER_FAILURES,
+    UPSTREAM_CONNECTIONS,
+)
+
+_STATES = {State.CLOSED: 0, State.HALF_OPEN: 1, State.OPEN: 2}
+
+
+def register_readers(
+    metrics: Metrics,
+    *,
+    app: DataPlane,
+    upstreams: Upstreams,
+    breakers: Breakers,
+    store: Store,
+    log_writer: LogWriter,
+    observers: Observers,
+) -> None:
+    """Have ``metrics`` ask these at each scrape."""
+    metrics.register(CALLS_IN_FLIGHT, lambda: app.calls_in_flight)
+    metrics.register(UPSTREAM_CONNECTIONS, lambda: _connections(upstreams))
+    metrics.register(BREAKER_STATE, lambda: _breakers(app, breakers))
+    metrics.register(LOG_LINES_DROPPED, lambda: log_writer.dropped)
+    metrics.register(OBSERVER_FAILURES, lambda: observers.failures)
+    if isinstance(store, SqliteStore):
+        metrics.register(JOURNAL_BACKLOG, lambda: store.backlog)
+
+
+def _connections(upstreams: Upstreams) -> Mapping[Labels, float]:
+    # Providers with TLS settings of their own have a connector of their own, and may share an origin.
+    counts: Counter[Labels] = Counter()
+    for connector in upstreams.connectors:
+        for origin, (total, idle) in connector.connections().items():
+            counts[str(origin), "idle"] += idle
+            # Counted in a thread: one may have been opened between the two.
+            counts[str(origin), "busy"] += max(0, total - idle)
+    return counts
+
+
+def _breakers(app: DataPlane, breakers: Breakers) -> Mapping[Labels, float]:
+    targets = {target.id for model in app.parts.models.values() for target in model.targets}
+    return {(target,): _STATES[breakers.state(target)] for target in targets}
