@@ -95,19 +95,23 @@ class Inside:
 
 
 class Ticker:
-    """Wakes every millisecond and notes by how much it was late."""
+    """Is called every millisecond, straight by the loop, and notes by how much that was late."""
 
     def __init__(self) -> None:
         self.stall_s = self.busy_s = 0.0
+        self._loop = asyncio.get_running_loop()
+        self._at, self._used = time.perf_counter(), time.thread_time()
+        self._tick()
 
-    async def run(self) -> None:
-        now, used = time.perf_counter(), time.thread_time()
-        while True:
-            await asyncio.sleep(TICK_S)
-            before, used_before = now, used
-            now, used = time.perf_counter(), time.thread_time()
-            self.stall_s = max(self.stall_s, now - before - TICK_S)
-            self.busy_s = max(self.busy_s, used - used_before)
+    def _tick(self) -> None:
+        before, used_before = self._at, self._used
+        self._at, self._used = time.perf_counter(), time.thread_time()
+        self.stall_s = max(self.stall_s, self._at - before - TICK_S)
+        self.busy_s = max(self.busy_s, self._used - used_before)
+        self._timer = self._loop.call_later(TICK_S, self._tick)
+
+    def stop(self) -> None:
+        self._timer.cancel()
 
     def taken(self) -> tuple[float, float]:
         """Milliseconds of both, and begin anew."""
@@ -168,7 +172,6 @@ async def _serve(path: Path) -> None:
     listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
     listener.setblocking(False)
     ticker = Ticker()
-    ticking = asyncio.create_task(ticker.run())
     try:
         async with running_gateway(settings, catalog=Catalog.load(), log_writer=writer) as gateway:
             config = uvicorn.Config(
@@ -189,7 +192,7 @@ async def _serve(path: Path) -> None:
 
             await Server(config, gateway, ready).serve(sockets=[listener])
     finally:
-        ticking.cancel()
+        ticker.stop()
         writer.close()
 
 
