@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from urllib.parse import unquote
@@ -112,10 +113,14 @@ class DataPlane:
             await self._refuse(unavailable, arrival, responder)
         except Exception:
             _log.exception("request %s failed by a fault of the gateway", responder.request_id)
-            if responder.has_begun:
-                raise
             fault = CallError("the gateway failed; its log says why", code="internal_error")
+            if responder.has_begun:
+                await responder.cut_off(fault)
+                raise
             await self._refuse(fault, arrival, responder)
+        except asyncio.CancelledError:
+            # The server's doing: the client's ends where it is noticed. The time for running calls to end is over.
+            await responder.cut_off(NoTarget("the gateway is stopping; please ask again", code="gateway_stopping"))
 
     async def _refuse(self, error: CallError, arrival: Arrival | None, responder: Responder) -> None:
         self._tell(arrival, responder.request_id, error.status, error.code or error.type)

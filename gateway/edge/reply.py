@@ -24,10 +24,11 @@ _EVENTS: Headers = [
 class Responder:
     """Answers one request. ``has_begun`` once a status went out: from then on an error can only be an event."""
 
-    __slots__ = ("_send", "has_begun", "request_id")
+    __slots__ = ("_is_streaming", "_send", "has_begun", "request_id")
 
     def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
+        self._is_streaming = False
         self.request_id = request_id
         self.has_begun = False
 
@@ -47,6 +48,13 @@ class Responder:
         headers += [(name.encode("ascii"), value.encode("latin-1", "replace")) for name, value in error.headers]
         await send_whole(self._send, error.status, headers, error.body())
 
+    async def cut_off(self, error: CallError) -> None:
+        """The gateway itself ends the request early: say so in whatever way is left. A whole reply has none."""
+        if not self.has_begun:
+            await self.error(error)
+        elif self._is_streaming:
+            await self._send({"type": "http.response.body", "body": _event(error)})
+
     async def _whole(self, answer: Answer, event: Event) -> None:
         bill = answer.bill
         headers = self._headers(answer)
@@ -62,7 +70,7 @@ class Responder:
 
     async def _stream(self, answer: Answer, first: Event) -> None:
         send = self._send
-        self.has_begun = True
+        self.has_begun = self._is_streaming = True
         await send({"type": "http.response.start", "status": 200, "headers": self._headers(answer) + _EVENTS})
         wants_usage = answer.call.wants_usage
         event: Event | None = first
@@ -103,7 +111,11 @@ def error_event(error: UpstreamError) -> bytes:
     shown = CallError(
         f"the provider's reply broke off: {error.message}", code=error.code or "upstream_error", param=error.param
     )
-    return b"data: " + shown.body() + b"\n\n"
+    return _event(shown)
+
+
+def _event(error: CallError) -> bytes:
+    return b"data: " + error.body() + b"\n\n"
 
 
 def _with_bill(event: Event, answer: Answer) -> bytes:

@@ -22,6 +22,8 @@ from gateway.telemetry.logs import logging_setup
 
 BACKLOG = 2_048
 KEEP_ALIVE_S = 75
+NOTICE_S = 5.0
+"""The longest that connections are still taken after SIGTERM, for load balancers to see ``/readyz`` say no."""
 _log = logging.getLogger("sluice")
 
 
@@ -57,7 +59,16 @@ class Server(uvicorn.Server):
             self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """While calls run, ``/readyz`` says no and who comes nevertheless is served. Then it is uvicorn's way."""
         self._gateway.is_leaving = True
+        grace_s = self.config.timeout_graceful_shutdown or 0
+        now = asyncio.get_running_loop().time
+        began = now()
+        until = began + min(NOTICE_S, grace_s / 2)
+        app = self._gateway.app
+        while app.calls_in_flight and now() < until and not self.force_exit:  # noqa: ASYNC110 — counts tell nobody
+            await asyncio.sleep(0.02)
+        self.config.timeout_graceful_shutdown = max(1, round(grace_s - (now() - began)))
         await super().shutdown(sockets)
 
 
