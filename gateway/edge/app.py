@@ -11,7 +11,7 @@ import msgspec
 
 from gateway.core.body import Body, FormBody
 from gateway.core.clock import Clock
-from gateway.core.errors import CallError, MethodNotAllowed, NoTarget, StoreUnavailable
+from gateway.core.errors import CallError, MethodNotAllowed
 from gateway.core.types import Call, Caller, Endpoint, Model, Outcome
 from gateway.edge.arrival import Arrival
 from gateway.edge.asgi import JSON, App, Receive, Scope, Send, send_whole
@@ -107,10 +107,6 @@ class DataPlane:
             self._tell(arrival, responder.request_id, CLIENT_GONE, "client_closed_request")
         except CallError as error:
             await self._refuse(error, arrival, responder)
-        except StoreUnavailable:
-            _log.exception("the store of limits and budgets can't answer")
-            unavailable = NoTarget("the gateway's store of limits can't answer", code="store_unavailable")
-            await self._refuse(unavailable, arrival, responder)
         except Exception:
             _log.exception("request %s failed by a fault of the gateway", responder.request_id)
             fault = CallError("the gateway failed; its log says why", code="internal_error")

@@ -8,7 +8,7 @@ from typing import NoReturn
 import msgspec
 
 from gateway.core.clock import Clock
-from gateway.core.errors import Reason, UpstreamError
+from gateway.core.errors import NoTarget, Reason, StoreUnavailable, UpstreamError
 from gateway.core.types import Target
 from gateway.limits.base import Consumption, Limit
 from gateway.limits.book import Book, amounts, claims
@@ -39,7 +39,13 @@ class Admission:
         self._hold_wait_s = hold_wait_s
 
     async def hold(self, reservations: Sequence[Reservation], deadline: float) -> tuple[Level, ...] | Refusal:
-        """Take all of it, or say what refused."""
+        """Take all of it, or say what refused. Raises NoTarget if the store can't answer."""
+        try:
+            return await self._hold(reservations, deadline)
+        except StoreUnavailable as error:
+            raise NoTarget("the gateway's store of limits can't answer", code="store_unavailable") from error
+
+    async def _hold(self, reservations: Sequence[Reservation], deadline: float) -> tuple[Level, ...] | Refusal:
         answer = await self.store.hold(reservations)
         if not _is_passing(answer):
             return answer
