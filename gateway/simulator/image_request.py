@@ -8,7 +8,6 @@ Source: https://platform.openai.com/docs/api-reference/images
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from typing import Annotated, Literal
 
@@ -159,6 +158,6 @@ def _referred(image: _Reference, at: int) -> bytes:
     # Only the head is looked at: it says how large the picture is.
     try:
         return base64.b64decode(image.image_url.partition(",")[2][:64])
-    except binascii.Error:
+    except ValueError:  # binascii's own is one; text that is not ASCII is another
         param = f"images[{at}].image_url"
         raise InvalidRequest("Invalid image data.", param=param, code="invalid_image_file") from None
