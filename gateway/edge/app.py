@@ -11,7 +11,7 @@ import msgspec
 
 from gateway.core.body import Body, FormBody
 from gateway.core.clock import Clock
-from gateway.core.errors import CallError, MethodNotAllowed
+from gateway.core.errors import CallError, MethodNotAllowed, NoTarget
 from gateway.core.types import Call, Caller, Endpoint, Model, Outcome
 from gateway.edge.arrival import Arrival
 from gateway.edge.asgi import JSON, App, Receive, Scope, Send, send_whole
