@@ -85,7 +85,7 @@ class WholeReply:
         except NOT_JSON as error:
             raise _unreadable(frame) from error
         if _is_given(reply.error):
-            raise failure_in_reply(msgspec.json.decode(reply.error))
+            raise failure_in_reply(_said(reply.error))
         call = self._call
         if call.stream:
             raise UpstreamError(Reason.UNREADABLE, "the provider answered a streaming request with a whole reply")
@@ -180,7 +180,7 @@ class ChatStream(_Stream):
         except NOT_JSON as error:
             raise _unreadable(data) from error
         if _is_given(chunk.error):
-            raise failure_in_reply(msgspec.json.decode(chunk.error))
+            raise failure_in_reply(_said(chunk.error))
         return chunk
 
 
@@ -210,7 +210,7 @@ class ImageStream(_Stream):
         except NOT_JSON as error:
             raise _unreadable(data) from error
         if _is_given(frame.error) or frame.type == "error":
-            raise failure_in_reply(msgspec.json.decode(frame.error if _is_given(frame.error) else data))
+            raise failure_in_reply(_said(frame.error if _is_given(frame.error) else data))
         if not frame.type.endswith(".completed"):
             return None
         self._is_whole = True
@@ -260,9 +260,17 @@ def _read_usage(raw: msgspec.Raw, row: Row) -> Usage | None:
 def _with_bill(usage: Usage, raw: msgspec.Raw, row: Row) -> Usage:
     if row.bill is None or not _is_given(raw):
         return usage
-    given: Any = msgspec.json.decode(raw)
+    given = _said(raw)
     bill = row.bill(given) if isinstance(given, dict) else None
     return usage if bill is None else msgspec.structs.replace(usage, cost_nanousd=bill)
+
+
+def _said(raw: msgspec.Raw | bytes) -> Any:
+    """What a field holds; None if that can't be read: a field that was skipped over may still be no JSON inside."""
+    try:
+        return msgspec.json.decode(raw)
+    except NOT_JSON:
+        return None
 
 
 def _loose_error(data: bytes) -> msgspec.Raw:

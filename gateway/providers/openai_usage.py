@@ -7,9 +7,13 @@ from typing import Any
 
 import msgspec
 
+from gateway.core.body import NOT_JSON
 from gateway.core.money import nanousd
 from gateway.core.types import Call
 from gateway.core.usage import Usage
+
+MOST_TOKENS = 10**12
+"""More are a provider's slip; what they would cost is past what logs and stores can write down."""
 
 
 def chat_usage(raw: msgspec.Raw) -> tuple[Usage, Mapping[str, Any]] | None:
@@ -97,7 +101,11 @@ def xai_bill(usage: Mapping[str, Any]) -> int | None:
 
 
 def _object(raw: msgspec.Raw) -> dict[str, Any]:
-    given = msgspec.json.decode(raw)
+    # Skipped over until now: a value that was cut out as bytes may still hold bad UTF-8, or a number that is none.
+    try:
+        given = msgspec.json.decode(raw)
+    except NOT_JSON:
+        return {}
     return given if isinstance(given, dict) else {}
 
 
@@ -108,4 +116,4 @@ def _part(given: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _count(given: Mapping[str, Any], name: str) -> int:
     count = given.get(name)
-    return int(count) if isinstance(count, int | float) and count > 0 else 0
+    return min(int(count), MOST_TOKENS) if isinstance(count, int | float) and count > 0 else 0

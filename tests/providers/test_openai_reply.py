@@ -123,6 +123,29 @@ class TestWhole:
 
         assert caught.value.reason is reason
 
+    @pytest.mark.parametrize("error", [b'"\xff\xfe"', b'{"message":"\xff"}', b'{"code":1e999}'])
+    def test_an_error_that_can_not_be_read_is_one_all_the_same(self, error):
+        with pytest.raises(UpstreamError) as caught:
+            decoder().decode(b'{"choices":[{"message":{"content":"a"}}],"error":' + error + b"}")
+
+        assert caught.value.reason is Reason.SERVER_ERROR
+
+    @pytest.mark.parametrize("usage", [b'{"prompt_tokens":1,"x":"\xff"}', b'{"prompt_tokens":1e999}', b'"\xff\xfe"'])
+    @pytest.mark.parametrize("kind", ["openai", "openrouter"])
+    def test_usage_that_can_not_be_read_is_none(self, usage, kind):
+        body = b'{"choices":[{"message":{"content":"a"}}],"data":[{}],"usage":' + usage + b"}"
+
+        (chat,) = decoder(kind).decode(body)
+        (images,) = decoder(kind, endpoint=Endpoint.IMAGE_GENERATIONS).decode(body)
+
+        assert chat.usage is None
+        assert (images.usage.images, images.usage.total) == (1, 0)
+
+    def test_a_count_that_nobody_could_pay_for_is_bounded(self):
+        (event,) = decoder().decode(whole(usage={"prompt_tokens": 1e308, "completion_tokens": 1}))
+
+        assert event.usage.input == 10**12
+
     def test_an_error_of_null_is_none(self):
         (event,) = decoder().decode(whole(error=None))
 
@@ -269,6 +292,15 @@ class TestStream:
         tokens = [sum(event.tokens for event in reader.decode(chunk(text))) for text in ("", "a", "a" * 400)]
 
         assert tokens == [0, 1, 100]
+
+    @pytest.mark.parametrize(
+        "field", [b'"error":{"message":"\xff"}', b'"choices":[],"usage":{"prompt_tokens":1,"x":"\xff"}']
+    )
+    def test_no_field_that_can_not_be_read_raises_anything_else(self, field):
+        try:
+            stream().decode(b"data: {" + field + b"}\n\n")
+        except UpstreamError as error:
+            assert error.reason is Reason.SERVER_ERROR  # noqa: PT017  either is fine, another error is not
 
     @given(st.binary(max_size=200))
     def test_no_bytes_raise_anything_but_an_upstream_error(self, data):
