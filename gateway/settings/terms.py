@@ -23,8 +23,8 @@ RATES = (
 )
 """The token rates of a price, USD a million tokens."""
 
-
 LONGEST_CALL_S = 3_000
+"""Well below the hour after which a hold that nobody settles is charged at its worst case."""
 
 
 class Timeouts(Section):
@@ -43,8 +43,8 @@ class Timeouts(Section):
     )
     total: Annotated[Seconds, Field(le=LONGEST_CALL_S)] | None = Field(
         default=None,
-        description="The whole call, all its attempts. 600 if said nowhere; at most 3000, since what a call holds of its "
-        "limits is taken for lost after an hour.",
+        description="The whole call, all its attempts. 600 if said nowhere; at most 3000, since what a call holds of "
+        "its limits is taken for lost after an hour.",
     )
 
 
