@@ -30,6 +30,7 @@ class _Delta(msgspec.Struct, gc=False):
 
 
 class _Choice(msgspec.Struct, gc=False):
+    index: msgspec.Raw = _EMPTY
     delta: _Delta | None = None
     message: msgspec.Raw = _EMPTY
     finish_reason: str | None = None
@@ -142,6 +143,8 @@ class ChatStream(_Stream):
         super().__init__()
         self._strips_null = row.marks_usage_null and not call.wants_usage
         self._row = row
+        self._choices: dict[bytes, bool] | None = {} if call.needs.choices > 1 else None
+        """Whether those that have begun have ended: of several, one that has says nothing of the others."""
 
     def decode(self, frame: bytes) -> Sequence[Event]:
         data = _data(frame)
@@ -154,9 +157,7 @@ class ChatStream(_Stream):
         chunk = self._read(data)
         usage: Usage | None = None
         if _is_given(chunk.usage) or chunk.x_groq is not None:
-            usage = _read_usage(chunk.usage, self._row)
-            if usage is None and chunk.x_groq is not None:
-                usage = _read_usage(chunk.x_groq.usage, self._row)
+            usage = self._usage(chunk)
             if usage is not None and chunk.choices == []:
                 return (Event(self._take(frame), usage=usage, is_usage_frame=True),)
         tokens = 0
@@ -167,9 +168,17 @@ class ChatStream(_Stream):
             if choice.finish_reason is not None:
                 finish = choice.finish_reason
                 self._is_whole = True
+            if self._choices is not None:
+                self._is_whole = _have_all_ended(choice, self._choices)
         if self._strips_null:
             frame = frame.replace(b',"usage":null', b"", 1)
         return (Event(self._take(frame), tokens, usage, finish=finish),)
+
+    def _usage(self, chunk: _Chunk) -> Usage | None:
+        usage = _read_usage(chunk.usage, self._row)
+        if usage is None and chunk.x_groq is not None:
+            return _read_usage(chunk.x_groq.usage, self._row)
+        return usage
 
     def _read(self, data: bytes) -> _Chunk:
         try:
@@ -182,6 +191,12 @@ class ChatStream(_Stream):
         if _is_given(chunk.error):
             raise failure_in_reply(_said(chunk.error))
         return chunk
+
+
+def _have_all_ended(choice: _Choice, choices: dict[bytes, bool]) -> bool:
+    index = bytes(choice.index)
+    choices[index] = choice.finish_reason is not None or choices.get(index, False)
+    return all(choices.values())
 
 
 class ImageStream(_Stream):

@@ -272,6 +272,26 @@ class TestStream:
 
         assert reader.finish() == ()
 
+    def test_of_several_choices_one_that_has_ended_is_no_end(self):
+        reader = stream(needs=Needs(choices=2))
+        for index, finish in ((0, None), (1, None), (0, "stop"), (0, None)):
+            delta = {"content": "x"}
+            reader.decode(frame({"choices": [{"index": index, "delta": delta, "finish_reason": finish}]}))
+
+        with pytest.raises(UpstreamError) as caught:
+            reader.finish()
+        reader.decode(frame({"choices": [{"index": 1, "delta": {}, "finish_reason": "length"}]}))
+
+        assert caught.value.reason is Reason.CLOSED
+        assert reader.finish() == ()
+
+    def test_a_provider_that_gives_one_choice_where_more_were_asked_for_ends_with_it(self):
+        reader = stream(needs=Needs(choices=2))
+        reader.decode(chunk("x"))
+        reader.decode(chunk(finish="stop"))
+
+        assert reader.finish() == ()
+
     @pytest.mark.parametrize("data", ["{", "null", "7", '"text"'])
     def test_a_frame_that_is_no_chunk_is_unreadable(self, data):
         with pytest.raises(UpstreamError) as caught:
