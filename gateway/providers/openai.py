@@ -21,6 +21,7 @@ from gateway.providers.openai_failure import failure
 from gateway.providers.openai_reply import ChatStream, ImageStream, WholeReply
 from gateway.providers.row import Row
 
+SHORTEST_SECRET = 8
 LARGE = 64 * 1024
 """A value above this is sent from where it lies; below it a copy costs less than another piece."""
 
@@ -44,6 +45,8 @@ class OpenAI:
         self._headers = _headers(account)
         self._json_headers: tuple[Header, ...] = ((b"content-type", b"application/json"), *self._headers)
         self._dropped = row.refuses | {"route"}
+        # A header may be the credential. What is shorter than any key is a word, and words are not struck out.
+        self._secrets = [text for text in (account.api_key, *account.headers.values()) if len(text) >= SHORTEST_SECRET]
 
     def encode(self, call: Call, target: Target) -> HttpRequest:
         body = call.body
@@ -57,13 +60,13 @@ class OpenAI:
 
     def decoder(self, call: Call, head: HttpHead) -> Decoder:
         if not call.stream or head.media_type == b"application/json":
-            return WholeReply(call, self._row)
+            return WholeReply(call, self._row, self._secrets)
         if call.endpoint is Endpoint.CHAT:
-            return ChatStream(call, self._row)
-        return ImageStream(call)
+            return ChatStream(call, self._row, self._secrets)
+        return ImageStream(call, self._secrets)
 
     def failure(self, head: HttpHead, body: bytes) -> UpstreamError:
-        return failure(head, body, secret=self.account.api_key)
+        return failure(head, body, secrets=self._secrets)
 
     def _fields(self, call: Call, body: JsonBody, target: Target) -> dict[str, msgspec.Raw]:
         """The request's fields, each still bytes. Made anew from the decoded object, so that a name which the client

@@ -6,6 +6,7 @@ Its own words go on to the client where they speak of the request. What it says 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from gateway.core.errors import Reason, UpstreamError
 from gateway.core.exchange import HttpHead
 
 MAX_MESSAGE = 2_000
+MAX_NAME = 256
 
 _BY_STATUS = {
     401: Reason.AUTH,
@@ -60,38 +62,43 @@ class _Words:
         self.status = stated if isinstance(stated, int) and 400 <= stated < 600 else None
 
 
-def failure(head: HttpHead, body: bytes, *, secret: str) -> UpstreamError:
-    """Classify a reply whose status is not a success. ``secret`` is struck out wherever the provider echoes it."""
+def failure(head: HttpHead, body: bytes, *, secrets: Sequence[str]) -> UpstreamError:
+    """Classify a reply whose status is not a success. ``secrets`` are struck out wherever the provider echoes them."""
     try:
         words = _Words(msgspec.json.decode(body))
     except NOT_JSON:
         words = _Words({})
-    return _error(head.status, words, retry_after_s(head), secret)
+    return _error(head.status, words, retry_after_s(head), secrets)
 
 
-def failure_in_reply(error: Any) -> UpstreamError:
+def failure_in_reply(error: Any, *, secrets: Sequence[str]) -> UpstreamError:
     """Classify an error that came inside of a 200. It is the provider's fault unless it says otherwise."""
     words = _Words({"error": error})
-    return _error(words.status or 500, words, None, "")
+    return _error(words.status or 500, words, None, secrets)
 
 
-def _error(status: int, words: _Words, retry_after: float | None, secret: str) -> UpstreamError:
+def _error(status: int, words: _Words, retry_after: float | None, secrets: Sequence[str]) -> UpstreamError:
     reason = _reason(status, words)
     if reason is Reason.AUTH:
         # Providers repeat parts of the key in these.
         message = "the provider does not accept the configured credential"
     else:
-        message = words.message[:MAX_MESSAGE] or f"the provider answered {status}"
-        if secret:
-            message = message.replace(secret, "[redacted]")
+        message = _relayed(words.message, secrets, MAX_MESSAGE) or f"the provider answered {status}"
     return UpstreamError(
         reason,
         message,
         status=status,
         retry_after_s=retry_after,
-        param=words.param or None,
-        code=words.code or None,
+        param=_relayed(words.param, secrets, MAX_NAME) or None,
+        code=_relayed(words.code, secrets, MAX_NAME) or None,
     )
+
+
+def _relayed(text: str, secrets: Sequence[str], most: int) -> str:
+    """``text`` as far as a client may have it. Cut last: a secret across the cut would else show its first half."""
+    for secret in secrets:
+        text = text.replace(secret, "[redacted]")
+    return text[:most]
 
 
 def _reason(status: int, words: _Words) -> Reason:

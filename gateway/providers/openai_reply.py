@@ -74,9 +74,10 @@ class WholeReply:
 
     framing: Framing = "whole"
 
-    def __init__(self, call: Call, row: Row) -> None:
+    def __init__(self, call: Call, row: Row, secrets: Sequence[str] = ()) -> None:
         self._call = call
         self._row = row
+        self._secrets = secrets
         self._seen = False
 
     def decode(self, frame: bytes) -> Sequence[Event]:
@@ -86,7 +87,7 @@ class WholeReply:
         except NOT_JSON as error:
             raise _unreadable(frame) from error
         if _is_given(reply.error):
-            raise failure_in_reply(_said(reply.error))
+            raise failure_in_reply(_said(reply.error), secrets=self._secrets)
         call = self._call
         if call.stream:
             raise UpstreamError(Reason.UNREADABLE, "the provider answered a streaming request with a whole reply")
@@ -120,7 +121,8 @@ class _Stream:
 
     framing: Framing = "sse"
 
-    def __init__(self) -> None:
+    def __init__(self, secrets: Sequence[str]) -> None:
+        self._secrets = secrets
         self._kept = b""
         self._is_whole = False
 
@@ -139,8 +141,8 @@ class _Stream:
 class ChatStream(_Stream):
     """Chunks of a chat."""
 
-    def __init__(self, call: Call, row: Row) -> None:
-        super().__init__()
+    def __init__(self, call: Call, row: Row, secrets: Sequence[str] = ()) -> None:
+        super().__init__(secrets)
         self._strips_null = row.marks_usage_null and not call.wants_usage
         self._row = row
         self._choices: dict[bytes, bool] | None = {} if call.needs.choices > 1 else None
@@ -189,7 +191,7 @@ class ChatStream(_Stream):
         except NOT_JSON as error:
             raise _unreadable(data) from error
         if _is_given(chunk.error):
-            raise failure_in_reply(_said(chunk.error))
+            raise failure_in_reply(_said(chunk.error), secrets=self._secrets)
         return chunk
 
 
@@ -202,8 +204,8 @@ def _have_all_ended(choice: _Choice, choices: dict[bytes, bool]) -> bool:
 class ImageStream(_Stream):
     """Partial images and the finished ones. https://platform.openai.com/docs/api-reference/images-streaming"""
 
-    def __init__(self, call: Call) -> None:
-        super().__init__()
+    def __init__(self, call: Call, secrets: Sequence[str] = ()) -> None:
+        super().__init__(secrets)
         self._call = call
         self._images = 0
 
@@ -225,7 +227,7 @@ class ImageStream(_Stream):
         except NOT_JSON as error:
             raise _unreadable(data) from error
         if _is_given(frame.error) or frame.type == "error":
-            raise failure_in_reply(_said(frame.error if _is_given(frame.error) else data))
+            raise failure_in_reply(_said(frame.error if _is_given(frame.error) else data), secrets=self._secrets)
         if not frame.type.endswith(".completed"):
             return None
         self._is_whole = True

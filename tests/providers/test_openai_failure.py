@@ -6,10 +6,11 @@ import json
 
 import pytest
 
-from gateway.core.errors import Reason
+from gateway.core.errors import Reason, UpstreamError
 from gateway.core.exchange import HttpHead
+from gateway.core.types import Endpoint
 from gateway.providers import registry
-from tests.providers.calls import account
+from tests.providers.calls import account, json_call
 
 
 def failed(status, body, **headers):
@@ -92,6 +93,37 @@ def test_what_a_provider_says_of_our_key_stays_here():
 
 def test_a_key_that_a_provider_echoes_elsewhere_is_struck_out():
     assert "sk-secret" not in failed(400, {"error": {"message": "header 'Bearer sk-secret' is odd"}}).message
+
+
+@pytest.mark.parametrize("padding", [0, 1_970, 1_985, 1_999])
+def test_a_key_that_the_bound_on_a_message_would_cut_is_struck_out_before(padding):
+    message = failed(400, {"error": {"message": "x" * padding + "Bearer sk-secret"}}).message
+
+    assert "sk-se" not in message
+    assert len(message) <= 2_000
+
+
+def test_a_key_is_struck_out_of_param_and_code_and_a_header_that_is_a_key_as_well():
+    dialect = registry.dialect(account(headers={"x-gateway-auth": "team-token-1"}))
+    said = {"error": {"message": "no team-token-1", "param": "sk-secret", "code": "bad team-token-1"}}
+
+    error = dialect.failure(HttpHead(400, []), json.dumps(said).encode())
+
+    assert (error.message, error.param, error.code) == ("no [redacted]", "[redacted]", "bad [redacted]")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "stream"), [("chat/completions", False), ("chat/completions", True), ("images/edits", True)]
+)
+def test_a_key_that_is_echoed_within_a_success_is_struck_out(endpoint, stream):
+    call = json_call({}, Endpoint(endpoint), stream=stream)
+    head = HttpHead(200, [(b"content-type", b"text/event-stream" if stream else b"application/json")])
+    body = b'{"error":{"message":"boom: Bearer sk-secret"}}'
+
+    with pytest.raises(UpstreamError) as caught:
+        registry.dialect(account()).decoder(call, head).decode(b"data: " + body + b"\n\n" if stream else body)
+
+    assert caught.value.message == "boom: Bearer [redacted]"
 
 
 def test_the_providers_param_and_code_go_on_to_the_client():
