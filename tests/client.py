@@ -47,7 +47,7 @@ class Answer(msgspec.Struct, frozen=True):
     @property
     def events(self) -> list[bytes]:
         """The data of each server-sent event."""
-        return [frame.removeprefix(b"data: ") for frame in self.body.split(b"\n\n") if frame.startswith(b"data: ")]
+        return [line.removeprefix(b"data: ") for line in self.body.split(b"\n") if line.startswith(b"data: ")]
 
 
 class Client:

@@ -20,6 +20,8 @@ class Program:
 
     def __init__(self, process: asyncio.subprocess.Process, url: str) -> None:
         self.url = url
+        self.output = b""
+        """All that it wrote since, to either stream; known when the block has ended."""
         self._process = process
 
     @property
@@ -53,6 +55,7 @@ async def program(*command: str, environ: Mapping[str, str] | None = None) -> As
         stderr=asyncio.subprocess.PIPE,
     )
     talk = [asyncio.create_task(_drain(process.stderr))]
+    running = None
     try:
         assert process.stdout is not None
         url = None
@@ -62,12 +65,15 @@ async def program(*command: str, environ: Mapping[str, str] | None = None) -> As
                 raise AssertionError(f"{command} ended: {(await talk[0]).decode()}")
             url = READY.search(line)
         talk.append(asyncio.create_task(_drain(process.stdout)))
-        yield Program(process, url[1].decode())
+        running = Program(process, url[1].decode())
+        yield running
     finally:
         if process.returncode is None:
             process.send_signal(signal.SIGKILL)
         await process.wait()
-        await asyncio.gather(*talk)
+        said = await asyncio.gather(*talk)
+        if running is not None:
+            running.output = b"".join(said)
 
 
 async def _drain(stream: asyncio.StreamReader | None) -> bytes:

@@ -78,7 +78,12 @@ class Pipeline:
             targets = [ranked.target for ranked in decision.ranked]
             deadline = call.received_at + targets[0].timeouts.total
             ledger = Ledger(self._admission, limits, worst_case(call, targets), deadline)
-            course = Course(targets, max_attempts=self._max_attempts, route=decision.ranked[0].route)
+            course = Course(
+                targets,
+                max_attempts=self._max_attempts,
+                route=decision.ranked[0].route,
+                are_last_resorts=decision.ranked[0].is_last_resort,
+            )
             ask = partial(self._ask, record, ledger, deadline)
             meter = await self._failover.first(course, ask, deadline)
             record.served_by = meter.target

@@ -23,12 +23,15 @@ class Course:
     """One call's way through its targets, best first.
 
     A target that failed is asked again only when none is left that didn't, and one ceiling bounds all attempts.
+    ``are_last_resorts``: every target is out, and they are asked nevertheless.
     """
 
-    def __init__(self, targets: Sequence[Target], *, max_attempts: int, route: Route) -> None:
+    def __init__(
+        self, targets: Sequence[Target], *, max_attempts: int, route: Route, are_last_resorts: bool = False
+    ) -> None:
         self._fresh = deque(targets)
         self._again: deque[Target] = deque()
-        self._postponed: set[Target] = set()
+        self._are_last_resorts = are_last_resorts
         self._left = max_attempts
         self._goes_on_after_content_filter = route.fallback_on_content_filter
         self._larger_than: int | None = None
@@ -46,11 +49,9 @@ class Course:
         return None
 
     @property
-    def has_another(self) -> bool:
-        """There is a target beside the one just handed out that was not postponed before."""
-        return any(
-            target not in self._postponed and self._is_large_enough(target) for target in (*self._fresh, *self._again)
-        )
+    def is_last_resort(self) -> bool:
+        """The target just handed out is to be asked even if it is out: none is left that may do better."""
+        return self._are_last_resorts or not any(self._is_large_enough(target) for target in self._fresh)
 
     def tries(self, target: Target) -> int:
         """How often ``target`` has failed in this call."""
@@ -58,7 +59,6 @@ class Course:
 
     def postpone(self, target: Target) -> None:
         """``target`` should not be asked right now; it stands behind all others."""
-        self._postponed.add(target)
         self._again.append(target)
 
     def failed(self, target: Target, error: UpstreamError) -> None:

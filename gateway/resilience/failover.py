@@ -42,7 +42,7 @@ class Failover:
             tries = course.tries(target)
             if tries and not await self._may_ask_again(course, target, tries, deadline):
                 break
-            if not self._breakers.try_acquire(target.id, is_last_resort=not course.has_another):
+            if not self._breakers.try_acquire(target.id, is_last_resort=course.is_last_resort):
                 course.postpone(target)
                 continue
             try:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+from gateway.core.clock import Clock
 from gateway.core.types import Outcome
 from gateway.limits.base import Consumption
 from gateway.simulator.app import Simulator
@@ -53,16 +54,22 @@ class Faults(Serving):
         return self.outcomes[-1]
 
     @property
+    def addresses(self) -> dict[str, str]:
+        """The providers' base URLs by their names."""
+        providers = self.gateway.app.parts.pipeline._providers
+        return {name: provider.dialect.account.base_url for name, provider in providers.items()}
+
+    @property
     def connections(self) -> int:
         """To providers, in use and kept."""
         return sum(connector.open_connections for connector in self.gateway.upstreams.connectors)
 
 
 @asynccontextmanager
-async def faults(*behaviours: Behaviour, **config: Any) -> AsyncIterator[Faults]:
-    """A gateway over a simulated provider for each of ``behaviours``, by default one."""
+async def faults(*behaviours: Behaviour, clock: Clock | None = None, **config: Any) -> AsyncIterator[Faults]:
+    """A gateway over a simulated provider for each of ``behaviours``, or one. ``config`` goes to ``one_model``."""
     upstreams = [Simulator(behaviour) for behaviour in behaviours or (Behaviour(),)]
     async with AsyncExitStack() as stack:
         urls = [await stack.enter_async_context(running(upstream)) for upstream in upstreams]
-        gateway = await stack.enter_async_context(serving(one_model(*urls, **config)))
+        gateway = await stack.enter_async_context(serving(one_model(*urls, **config), clock=clock))
         yield Faults(gateway, upstreams)
