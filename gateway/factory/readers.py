@@ -6,14 +6,11 @@ from collections import Counter
 from collections.abc import Mapping
 
 from gateway.edge.app import DataPlane
+from gateway.factory.lasting import Lasting
 from gateway.factory.upstreams import Upstreams
 from gateway.health.breaker import Breakers, State
-from gateway.state.base import Store
 from gateway.state.sqlite import SqliteStore
 from gateway.telemetry.labels import Labels
-from gateway.telemetry.log_writer import LogWriter
-from gateway.telemetry.metrics import Metrics
-from gateway.telemetry.observer import Observers
 from gateway.telemetry.readings import (
     BREAKER_STATE,
     CALLS_IN_FLIGHT,
@@ -26,22 +23,14 @@ from gateway.telemetry.readings import (
 _STATES = {State.CLOSED: 0, State.HALF_OPEN: 1, State.OPEN: 2}
 
 
-def register_readers(
-    metrics: Metrics,
-    *,
-    app: DataPlane,
-    upstreams: Upstreams,
-    breakers: Breakers,
-    store: Store,
-    log_writer: LogWriter,
-    observers: Observers,
-) -> None:
-    """Have ``metrics`` ask these at each scrape."""
+def register_readers(lasting: Lasting, app: DataPlane, upstreams: Upstreams) -> None:
+    """Have the metrics ask these at each scrape."""
+    metrics, store = lasting.metrics, lasting.store
     metrics.register(CALLS_IN_FLIGHT, lambda: app.calls_in_flight)
     metrics.register(UPSTREAM_CONNECTIONS, lambda: _connections(upstreams))
-    metrics.register(BREAKER_STATE, lambda: _breakers(app, breakers))
-    metrics.register(LOG_LINES_DROPPED, lambda: log_writer.dropped)
-    metrics.register(OBSERVER_FAILURES, lambda: observers.failures)
+    metrics.register(BREAKER_STATE, lambda: _breakers(app, lasting.breakers))
+    metrics.register(LOG_LINES_DROPPED, lambda: lasting.log_writer.dropped)
+    metrics.register(OBSERVER_FAILURES, lambda: lasting.observers.failures)
     if isinstance(store, SqliteStore):
         metrics.register(JOURNAL_BACKLOG, lambda: store.backlog)
 

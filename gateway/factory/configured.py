@@ -1,0 +1,90 @@
+"""What one configuration is made into: a data plane's parts and a control plane's view, over what lasts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import msgspec
+
+from gateway.admin.control import Control
+from gateway.core.errors import Problem
+from gateway.edge.app import Parts
+from gateway.factory.callers import build_identity
+from gateway.factory.ceilings import build_book
+from gateway.factory.explanation import Explainer
+from gateway.factory.lasting import Lasting
+from gateway.factory.targets import build_models
+from gateway.factory.upstreams import Upstreams
+from gateway.limits.book import Book
+from gateway.pipeline.ledger import Admission
+from gateway.pipeline.pipeline import Pipeline
+from gateway.resilience.failover import Failover
+from gateway.routing.router import Router
+from gateway.settings import Settings
+
+
+class Configured(msgspec.Struct, frozen=True):
+    """One configuration, ready to be put in force. Another one is another object over the same ``Lasting``."""
+
+    parts: Parts
+    control: Control
+
+
+def configure(
+    settings: Settings, lasting: Lasting, upstreams: Upstreams, problems: Sequence[Problem] = ()
+) -> Configured:
+    """Make ``settings`` into parts; nothing that lasts is changed. ``problems`` were found when they were read."""
+    models = build_models(settings, lasting.catalog)
+    book = build_book(settings)
+    router = Router(models, lasting.vitals, lasting.breakers, lasting.random, off=upstreams.off)
+    parts = Parts(
+        identity=build_identity(settings, lasting.clock),
+        models=models,
+        pipeline=_pipeline(settings, lasting, upstreams, router, book),
+        max_body_bytes=settings.server.max_body_bytes,
+        spool_bytes=settings.server.spool_bytes,
+    )
+    control = Control(
+        settings=settings,
+        problems=tuple(problems),
+        models=models,
+        base_urls=upstreams.base_urls,
+        book=book,
+        store=lasting.store,
+        vitals=lasting.vitals,
+        breakers=lasting.breakers,
+        explainer=Explainer(settings, models=models, router=router, book=book, clock=lasting.clock),
+        clock=lasting.clock,
+    )
+    return Configured(parts, control)
+
+
+def _pipeline(settings: Settings, lasting: Lasting, upstreams: Upstreams, router: Router, book: Book) -> Pipeline:
+    clock = lasting.clock
+    admission = Admission(
+        store=lasting.store,
+        book=book,
+        clock=clock,
+        sleep=asyncio.sleep,
+        new_id=lasting.new_id,
+        hold_wait_s=float(settings.server.hold_wait_s),
+    )
+    failover = Failover(
+        breakers=lasting.breakers,
+        retry_budget=lasting.retry_budget,
+        clock=clock,
+        sleep=asyncio.sleep,
+        random=lasting.random,
+    )
+    return Pipeline(
+        router=router,
+        providers=upstreams.providers,
+        admission=admission,
+        failover=failover,
+        vitals=lasting.vitals,
+        breakers=lasting.breakers,
+        observe=lasting.observers.observe,
+        clock=clock,
+        max_attempts=settings.server.attempts,
+    )

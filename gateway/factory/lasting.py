@@ -1,0 +1,90 @@
+"""What lives as long as the process, whatever configurations come into force meanwhile."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import secrets
+from collections.abc import Callable, Mapping
+from random import Random
+
+import msgspec
+
+from gateway import __version__
+from gateway.catalog.catalog import Catalog
+from gateway.core.clock import Clock
+from gateway.core.types import Model
+from gateway.health.breaker import Breakers, Change
+from gateway.health.vitals import Vitals
+from gateway.resilience.retry_budget import RetryBudget
+from gateway.settings.server import Log
+from gateway.state.base import Store
+from gateway.telemetry.log_writer import LogWriter
+from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.observer import Observers
+from gateway.telemetry.request_log import RequestLog
+
+_log = logging.getLogger("sluice")
+
+
+class Lasting(msgspec.Struct, frozen=True, kw_only=True):
+    """Shared by every configuration in turn: what was counted, learnt and spent outlasts each of them."""
+
+    clock: Clock
+    random: Random
+    new_id: Callable[[], str]
+    catalog: Catalog
+    store: Store
+    vitals: Vitals
+    breakers: Breakers
+    retry_budget: RetryBudget
+    metrics: Metrics
+    observers: Observers
+    log_writer: LogWriter
+
+    def keep_to(self, models: Mapping[str, Model]) -> None:
+        """Know these models, those of the configuration that comes into force, and forget all other targets."""
+        targets = {target.id for model in models.values() for target in model.targets}
+        self.vitals.retain(targets)
+        self.breakers.retain(targets)
+        self.metrics.know(models)
+
+
+def build_lasting(
+    *, clock: Clock, random: Random, catalog: Catalog, store: Store, log_writer: LogWriter, log: Log
+) -> Lasting:
+    """All of it, new; ``store`` is started. ``log`` says how calls are logged."""
+    breakers = Breakers(clock, random)
+    breakers.listeners.append(_tell_change)
+    metrics = Metrics(version=__version__)
+    request_log = RequestLog(log_writer, log.format, level=log.level)
+    return Lasting(
+        clock=clock,
+        random=random,
+        new_id=_ids(),
+        catalog=catalog,
+        store=store,
+        vitals=Vitals(clock),
+        breakers=breakers,
+        retry_budget=RetryBudget(clock),
+        metrics=metrics,
+        observers=Observers([metrics, request_log], clock),
+        log_writer=log_writer,
+    )
+
+
+def _ids() -> Callable[[], str]:
+    """Ids that are unique for all time: a random beginning a process, then a count."""
+    prefix = secrets.token_hex(8)
+    count = itertools.count()
+    return lambda: f"{prefix}{next(count):08x}"
+
+
+def _tell_change(change: Change) -> None:
+    _log.warning(
+        "target %s: breaker %s -> %s%s",
+        change.target,
+        change.before,
+        change.after,
+        f" ({change.reason}), for {change.for_s:.1f} s" if change.reason and change.for_s else "",
+    )
