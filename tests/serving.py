@@ -12,11 +12,11 @@ from typing import Any
 
 import uvicorn
 import yaml
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from gateway.catalog.catalog import Catalog
 from gateway.core.types import Outcome
+from gateway.factory.client_connection import ClientConnection
 from gateway.factory.gateway import Gateway, running_gateway
 from gateway.settings import load
 from gateway.telemetry.log_writer import LogWriter
@@ -73,12 +73,12 @@ async def serving(
 
 @asynccontextmanager
 async def _listening(gateway: Gateway) -> AsyncIterator[str]:
-    config = uvicorn.Config(gateway.app, http="httptools", lifespan="off", ws="none", log_config=None)
+    config = uvicorn.Config(gateway.app, http=ClientConnection, lifespan="off", ws="none", log_config=None)
     config.load()
     state = ServerState()
     loop = asyncio.get_running_loop()
     server = await loop.create_server(
-        lambda: HttpToolsProtocol(config, state, app_state={}), "127.0.0.1", 0, backlog=2048
+        lambda: ClientConnection(config, state, app_state={}), "127.0.0.1", 0, backlog=2048
     )
     try:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"

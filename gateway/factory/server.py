@@ -15,6 +15,7 @@ import uvloop
 
 from gateway.catalog.catalog import Catalog
 from gateway.core.errors import ConfigError, Problem
+from gateway.factory.client_connection import ClientConnection
 from gateway.factory.gateway import Gateway, running_gateway
 from gateway.settings import Settings
 from gateway.telemetry.log_writer import LogWriter
@@ -97,7 +98,7 @@ async def _serve(
     async with running_gateway(settings, catalog=Catalog.load(), log_writer=writer, problems=problems) as gateway:
         config = uvicorn.Config(
             gateway.app,
-            http="httptools",
+            http=ClientConnection,
             ws="none",
             lifespan="off",
             log_config=None,
