@@ -122,6 +122,9 @@ class FormReader:
         part = self._part
         if part.file is not None:
             kind = part.headers.get(b"content-type", b"application/octet-stream").decode("latin-1")
+            if not (kind.isascii() and kind.isprintable()):
+                # The parser lets a bare LF pass. Sent on, it would begin a header of the client's own making.
+                raise InvalidRequest(f"the content type of '{part.name}' holds what is no text", param=part.name)
             self._files.append(FormFile(part.name, part.filename or "", kind, part.file, part.size))
             part.file = None
             return

@@ -14,6 +14,22 @@ from gateway.edge.body import field
 DEFAULT_MODEL = "dall-e-2"
 """What OpenAI takes where the client names none. https://platform.openai.com/docs/api-reference/images"""
 MAX_IMAGES = 10
+_TEXT = frozenset(
+    [
+        "background",
+        "model",
+        "n",
+        "output_format",
+        "partial_images",
+        "prompt",
+        "quality",
+        "response_format",
+        "route",
+        "size",
+        "stream",
+        "user",
+    ]
+)
 _TRUE = {"true": True, "false": False}
 
 
@@ -68,6 +84,8 @@ class _Fields:
 
 def image_call(endpoint: Endpoint, asking: Asking, body: JsonBody | FormBody) -> Call:
     """The call that an image request asks for. Raises InvalidRequest naming the field."""
+    if isinstance(body, FormBody):
+        _refuse_files_for_text(body)
     model, wish = asking.model_and_wish(body, DEFAULT_MODEL)
     fields = _Fields(body)
     prompt = fields.text("prompt")
@@ -87,6 +105,13 @@ def image_call(endpoint: Endpoint, asking: Asking, body: JsonBody | FormBody) ->
         stream=stream,
         user=fields.text("user"),
     )
+
+
+def _refuse_files_for_text(body: FormBody) -> None:
+    """A provider may read a file as the text that is in it: a field for it to use that nobody here has looked at."""
+    for file in body.files:
+        if file.name in _TEXT:
+            raise InvalidRequest(f"'{file.name}' must be text, not a file", param=file.name)
 
 
 def _needs(fields: _Fields, prompt: str, images: int, *, stream: bool) -> Needs:

@@ -88,9 +88,15 @@ class OpenAI:
 
     def _form_fields(self, body: FormBody, target: Target) -> Iterator[tuple[str, str]]:
         yield "model", target.model
+        # As with JSON: of a name that came twice, the value that was checked goes out, and only that. Lists repeat.
+        checked = dict(body.fields)
         for name, value in body.fields:
-            if name != "model" and name not in self._dropped:
-                yield self._row.renames.get(name, name), value
+            if name == "model" or name in self._dropped:
+                continue
+            if name.endswith("[]"):
+                yield name, value
+            elif name in checked:
+                yield self._row.renames.get(name, name), checked.pop(name)
 
     def __repr__(self) -> str:
         return f"<OpenAI {self.account!r}>"

@@ -112,7 +112,7 @@ def test_a_field_that_has_the_new_name_already_wins_over_the_renamed_one():
 
 @pytest.mark.parametrize("kind", registry.OPENAI_LIKE)
 def test_every_kind_sends_to_its_own_address_with_its_key(kind):
-    base = registry.row(kind).base_url or "https://own.test/v1"
+    base = registry.OPENAI_LIKE[kind].base_url or "https://own.test/v1"
 
     request, _ = sent(json_call({"model": "p", "messages": []}), kind, base_url=base)
 
@@ -174,6 +174,16 @@ def test_a_form_keeps_every_file_under_both_spellings_and_the_mask():
 
     assert request.path == b"/v1/images/edits"
     assert parsed(request, body) == ([("model", "upstream-model"), ("prompt", "mend"), ("n", "2")], files)
+
+
+def test_a_form_field_given_twice_goes_out_once_so_that_nobody_reads_another_than_we_checked():
+    fields = [("n", "10"), ("tags[]", "a"), ("model", "dear"), ("n", "1"), ("tags[]", "b")]
+    call = form_call(fields, [("image", "a", b"1")], Endpoint.IMAGE_EDITS)
+
+    request, body = sent(call)
+
+    assert parsed(request, body)[0] == [("model", "upstream-model"), ("n", "1"), ("tags[]", "a"), ("tags[]", "b")]
+    assert call.body.get("n") == "1"
 
 
 def test_a_form_drops_the_route_too():
