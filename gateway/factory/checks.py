@@ -8,6 +8,7 @@ from gateway.catalog.catalog import Catalog
 from gateway.core.errors import Problem
 from gateway.core.types import Caller, Endpoint, Target
 from gateway.factory.targets import build_models
+from gateway.factory.upstreams import unspoken
 from gateway.limits.estimate import IMAGES, is_priced
 from gateway.providers import registry
 from gateway.settings import Document, ExtraCheck, Settings
@@ -17,11 +18,7 @@ def spoken_kinds(settings: Settings, document: Document) -> Iterable[Problem]:
     """Providers that are on, of a kind that this version has no dialect for."""
     for name, provider in settings.providers.items():
         if provider.kind not in registry.OPENAI_LIKE and not provider.is_off:
-            yield document.problem(
-                ("providers", name, "kind"),
-                f"this version of Sluice does not speak {provider.kind!r} yet",
-                f"Set 'enabled: false', or use one of: {', '.join(registry.OPENAI_LIKE)}.",
-            )
+            yield document.problem(("providers", name, "kind"), *unspoken(provider.kind))
 
 
 def known_prices(catalog: Catalog) -> ExtraCheck:

@@ -63,7 +63,7 @@ def _capabilities(account: provider.Provider, target: model.Target, known: Capab
         if (value := getattr(target.capabilities, name)) is not None
     }
     capabilities = msgspec.structs.replace(known, **said)
-    lacks = registry.row(account.kind).lacks
+    lacks = registry.lacks(account.kind)
     if not lacks or target.capabilities.features is not None:
         return capabilities
     features = frozenset(Feature) if capabilities.features is None else capabilities.features

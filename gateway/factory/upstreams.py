@@ -46,9 +46,7 @@ class Upstreams:
 
     def _provider(self, name: str, said: Said) -> Provider:
         if said.kind not in registry.OPENAI_LIKE:
-            what = f"this version of Sluice does not speak {said.kind!r} yet"
-            fix = f"Set 'enabled: false', or use one of: {', '.join(registry.OPENAI_LIKE)}."
-            raise ConfigError([Problem("configuration", None, f"providers.{name}.kind", what, fix)])
+            raise ConfigError([Problem("configuration", None, f"providers.{name}.kind", *unspoken(said.kind))])
         account = Account(
             name=name,
             kind=said.kind,
@@ -73,6 +71,12 @@ class Upstreams:
         from gateway.wire.httpx_transport import HttpxTransport
 
         return HttpxTransport(clock=self._clock, proxy=proxy, http2=said.transport.http2, tls=tls)
+
+
+def unspoken(kind: str) -> tuple[str, str]:
+    """What is wrong with a kind that has no dialect, and the fix."""
+    fix = f"Set 'enabled: false', or use one of: {', '.join(registry.OPENAI_LIKE)}."
+    return f"this version of Sluice does not speak {kind!r} yet", fix
 
 
 def _base_url(said: Said, address: str) -> str:

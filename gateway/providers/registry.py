@@ -79,6 +79,12 @@ def row(kind: str) -> Row:
     return OPENAI_LIKE[kind]
 
 
+def lacks(kind: str) -> frozenset[Feature]:
+    """What no model of ``kind`` can do; nothing is known of a kind that has no row."""
+    found = OPENAI_LIKE.get(kind)
+    return found.lacks if found else frozenset()
+
+
 def dialect(account: Account) -> Dialect:
     """The dialect that speaks for ``account``. Raises KeyError for a kind that has none."""
     return OpenAI(account, OPENAI_LIKE[account.kind])
