@@ -13,6 +13,8 @@ from gateway.edge.body import field
 
 MAX_CHOICES = 128
 """OpenAI's own bound on ``n``."""
+MAX_OUTPUT_TOKENS = 2**31 - 1
+"""What any provider can count to; past it, what a call may cost would be a figure that no log can write down."""
 
 
 class _StreamOptions(msgspec.Struct):
@@ -46,18 +48,13 @@ def _needs(body: JsonBody, messages: msgspec.Raw, *, stream: bool) -> Needs:
     for name in ("tools", "functions", "response_format"):
         if (raw := body.fields.get(name)) is not None:
             size += measure_schema(raw)
-    ceiling = _count(body, "max_completion_tokens", 0)
-    if ceiling is None:
-        ceiling = _count(body, "max_tokens", 0)
-    choices = _count(body, "n", 1)
-    if choices is not None and choices > MAX_CHOICES:
-        raise InvalidRequest(f"'n' must be at most {MAX_CHOICES}", param="n")
+    choices = _count(body, "n", 1, MAX_CHOICES)
     return Needs(
         features=_features(body, size, stream=stream),
         input_tokens=size.tokens,
         input_tokens_max=size.tokens_max,
         input_images=size.images,
-        output_tokens_max=ceiling,
+        output_tokens_max=_output_ceiling(body),
         choices=choices or 1,
     )
 
@@ -75,10 +72,20 @@ def _features(body: JsonBody, size: PromptSize, *, stream: bool) -> frozenset[Fe
     return frozenset([feature for feature, is_needed in needed.items() if is_needed])
 
 
-def _count(body: JsonBody, name: str, least: int) -> int | None:
+def _output_ceiling(body: JsonBody) -> int | None:
+    """The most that the provider may write by either name of the ceiling: which one it heeds is not known here.
+
+    0 is none: to some servers (Ollama) it means as much as they like.
+    """
+    given = [_count(body, name, 0, MAX_OUTPUT_TOKENS) or 0 for name in ("max_completion_tokens", "max_tokens")]
+    return max(given) or None
+
+
+def _count(body: JsonBody, name: str, least: int, most: int) -> int | None:
     count = field(body, name, int, "a whole number")
-    if count is not None and count < least:
-        raise InvalidRequest(f"'{name}' must be at least {least}", param=name)
+    if count is not None and not least <= count <= most:
+        bound = f"at least {least}" if count < least else f"at most {most}"
+        raise InvalidRequest(f"'{name}' must be {bound}", param=name)
     return count
 
 

@@ -1,0 +1,45 @@
+"""A chat request is read so that no provider can take more from it than was held for."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from gateway.core.errors import InvalidRequest
+from gateway.core.types import Caller
+from gateway.edge.asking import Asking
+from gateway.edge.body import json_object
+from gateway.edge.chat import chat_call
+
+
+def read(**fields):
+    body = {"model": "m", "messages": [{"role": "user", "content": "hi"}], **fields}
+    return chat_call(Asking("id", Caller(key="k"), 0.0, ()), json_object(msgspec.json.encode(body)))
+
+
+@pytest.mark.parametrize(
+    ("given", "ceiling"),
+    [
+        ({}, None),
+        ({"max_tokens": 7}, 7),
+        ({"max_completion_tokens": 7}, 7),
+        ({"max_completion_tokens": 1, "max_tokens": 100_000}, 100_000),
+        ({"max_completion_tokens": 100_000, "max_tokens": 1}, 100_000),
+        ({"max_completion_tokens": None, "max_tokens": 7}, 7),
+    ],
+)
+def test_of_two_ceilings_on_the_output_the_higher_counts_since_a_provider_may_heed_either(given, ceiling):
+    assert read(**given).needs.output_tokens_max == ceiling
+
+
+def test_a_ceiling_of_0_is_none_since_to_some_servers_it_means_no_end():
+    assert read(max_tokens=0).needs.output_tokens_max is None
+
+
+@pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens", "n"])
+@pytest.mark.parametrize("count", [-1, 2**31, 10**18])
+def test_a_count_out_of_bounds_is_refused_by_name(name, count):
+    with pytest.raises(InvalidRequest) as caught:
+        read(**{name: count})
+
+    assert caught.value.param == name
