@@ -6,12 +6,14 @@ A dialect never does I/O and the wire never reads a body; these few shapes are a
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 from urllib.parse import urlsplit
 
 import msgspec
 
 Buffer = bytes | bytearray | memoryview
+Framing = Literal["whole", "sse", "eventstream"]
+"""How the wire is to cut a reply's body for the dialect that reads it."""
 
 
 class Origin(msgspec.Struct, frozen=True):

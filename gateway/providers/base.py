@@ -7,15 +7,13 @@ provider said no. The rooms above never see a provider's own format.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, Protocol
+from typing import Protocol
 
 import msgspec
 
 from gateway.core.errors import UpstreamError
-from gateway.core.exchange import HttpHead, HttpRequest
+from gateway.core.exchange import Framing, HttpHead, HttpRequest
 from gateway.core.types import Call, Event, Target
-
-Framing = Literal["whole", "sse", "eventstream"]
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,9 +9,9 @@ import msgspec
 
 from gateway.core.body import NOT_JSON
 from gateway.core.errors import Reason, UpstreamError
+from gateway.core.exchange import Framing
 from gateway.core.types import Call, Endpoint, Event
 from gateway.core.usage import Usage
-from gateway.providers.base import Framing
 from gateway.providers.openai_failure import failure_in_reply
 from gateway.providers.openai_usage import chat_usage, image_usage
 from gateway.providers.row import Row

@@ -74,11 +74,6 @@ OPENAI_LIKE: dict[str, Row] = {
 }
 
 
-def row(kind: str) -> Row:
-    """The row of ``kind``. Raises KeyError for a kind that has none."""
-    return OPENAI_LIKE[kind]
-
-
 def lacks(kind: str) -> frozenset[Feature]:
     """What no model of ``kind`` can do; nothing is known of a kind that has no row."""
     found = OPENAI_LIKE.get(kind)

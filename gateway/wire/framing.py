@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, Protocol
+from typing import Protocol
 
 from gateway.core.errors import Reason, UpstreamError
+from gateway.core.exchange import Framing
 from gateway.wire.sse import SseFramer
-
-Framing = Literal["whole", "sse", "eventstream"]
 
 MAX_BODY_BYTES = 256 * 1024 * 1024
 """Ten 4K images in base64 come to less."""
