@@ -5,8 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, Field
 
 from gateway.core import money
-from gateway.core.money import usd
-from gateway.settings.terms import RATES
+from gateway.core.money import TOKEN_RATES, usd
 
 
 class Price(BaseModel):
@@ -42,7 +41,7 @@ class Term(BaseModel):
 
 
 def shown(price: money.Price) -> Price:
-    rates = {name: usd(rate) for name in RATES if (rate := getattr(price, name))}
+    rates = {name: usd(rate) for name in TOKEN_RATES if (rate := getattr(price, name))}
     lines = {line: usd(amount) for line, amount in price.per_image.items()}
     return Price(
         is_free=not (rates or any(price.per_image.values()) or price.per_request or price.tiers or price.terms),

@@ -10,21 +10,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from gateway.catalog.listing import Period, Rates, Row
-from gateway.core.money import DAY_S, FREE, Price, Term, Tier, nanousd
-
-TOKEN_RATES = (
-    "input",
-    "cached_input",
-    "cache_write",
-    "output",
-    "reasoning",
-    "image_input",
-    "cached_image_input",
-    "image_output",
-    "audio_input",
-    "audio_output",
-)
-"""The settings in USD a million tokens, each the name of ``Price``'s field."""
+from gateway.core.money import DAY_S, FREE, TOKEN_RATES, Price, Term, Tier, nanousd
 
 Amount = Decimal | str | int | float
 

@@ -72,6 +72,21 @@ class Term(msgspec.Struct, frozen=True):
         return second >= self.start_s or second < self.end_s
 
 
+TOKEN_RATES = (
+    "input",
+    "cached_input",
+    "cache_write",
+    "output",
+    "reasoning",
+    "image_input",
+    "cached_image_input",
+    "image_output",
+    "audio_input",
+    "audio_output",
+)
+"""The fields of a Price that are rates a million tokens; settings state them by these names."""
+
+
 class Price(msgspec.Struct, frozen=True, kw_only=True):
     """What a target charges. Token rates are nano-dollars a million tokens; ``per_image`` is nano-dollars an image.
 

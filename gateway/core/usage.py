@@ -4,6 +4,20 @@ from __future__ import annotations
 
 import msgspec
 
+TOKEN_KINDS = (
+    "input",
+    "cached_input",
+    "cache_write",
+    "image_input",
+    "cached_image_input",
+    "audio_input",
+    "output",
+    "reasoning",
+    "image_output",
+    "audio_output",
+)
+"""The parts of a Usage that are tokens. They don't overlap: their sum is the whole."""
+
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """Tokens and images of one reply, in parts that do not overlap: their sum is the whole.

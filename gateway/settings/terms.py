@@ -5,23 +5,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from gateway.core.money import TOKEN_RATES
 from gateway.settings.values import Count, Seconds, Section, SomeUsd, Usd, Wrong
 
 Window = Literal["hour", "day", "week", "month", "total"]
-
-RATES = (
-    "input",
-    "cached_input",
-    "cache_write",
-    "output",
-    "reasoning",
-    "image_input",
-    "cached_image_input",
-    "image_output",
-    "audio_input",
-    "audio_output",
-)
-"""The token rates of a price, USD a million tokens."""
 
 LONGEST_CALL_S = 3_000
 """Well below the hour after which a hold that nobody settles is charged at its worst case."""
@@ -69,7 +56,7 @@ class Budget(Section):
 
 def _rates(value: Any) -> Any:
     if value == "free":
-        return {**dict.fromkeys((*RATES, "per_request"), Decimal(0)), "per_image": {"default": Decimal(0)}}
+        return {**dict.fromkeys((*TOKEN_RATES, "per_request"), Decimal(0)), "per_image": {"default": Decimal(0)}}
     if isinstance(value, str):
         raise Wrong("must be `free` or a mapping of rates", "Write free, or {input: 0.25, output: 2}.")
     return value
@@ -125,7 +112,7 @@ class Price(Section):
     @property
     def rates(self) -> dict[str, Decimal]:
         """The token rates that are given, by name, in USD a million tokens."""
-        return {name: rate for name in RATES if (rate := getattr(self, name)) is not None}
+        return {name: rate for name in TOKEN_RATES if (rate := getattr(self, name)) is not None}
 
 
 PriceSetting = Annotated[Price, BeforeValidator(_rates, json_schema_input_type=Price | Literal["free"])]

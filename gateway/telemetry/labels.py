@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 from prometheus_client import Counter, Histogram
 
-from gateway.telemetry.request_log import encodable
+from gateway.telemetry.text import encodable
 
 OTHER = "other"
 """Stands for every label value past a bound."""

@@ -9,7 +9,8 @@ import msgspec
 
 from gateway.telemetry.log_writer import LogWriter
 from gateway.telemetry.redaction import redact
-from gateway.telemetry.request_log import LogFormat, clock_time, encodable, iso_time, printable
+from gateway.telemetry.request_log import LogFormat
+from gateway.telemetry.text import clock_time, encodable, iso_time, printable
 
 _MAX_TEXT = 32 * 1024
 """Characters of a message or a traceback."""

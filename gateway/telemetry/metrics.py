@@ -23,24 +23,10 @@ from prometheus_client.exposition import choose_encoder
 
 from gateway.core.money import NANOUSD
 from gateway.core.types import Attempt, Outcome
-from gateway.core.usage import NOTHING
+from gateway.core.usage import NOTHING, TOKEN_KINDS
 from gateway.telemetry.families import Families
 from gateway.telemetry.labels import NONE, OTHER, Words
 from gateway.telemetry.readings import Read, Reading, Readings
-
-TOKEN_KINDS = (
-    "input",
-    "cached_input",
-    "cache_write",
-    "image_input",
-    "cached_image_input",
-    "audio_input",
-    "output",
-    "reasoning",
-    "image_output",
-    "audio_output",
-)
-"""The parts of a Usage. They don't overlap, so that their sum is the whole."""
 
 _token_counts = attrgetter(*TOKEN_KINDS)
 

@@ -16,7 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from gateway.telemetry.labels import Labels
-from gateway.telemetry.request_log import encodable
+from gateway.telemetry.text import encodable
 
 _log = logging.getLogger(__name__)
 

@@ -6,7 +6,6 @@ The names of the JSON fields are a contract with whoever reads the logs; ``docs/
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -14,25 +13,14 @@ import msgspec
 
 from gateway.core.money import usd
 from gateway.core.types import Attempt, Outcome
-from gateway.core.usage import Usage
+from gateway.core.usage import TOKEN_KINDS, Usage
 from gateway.telemetry.log_writer import LogWriter
 from gateway.telemetry.redaction import redact
+from gateway.telemetry.text import clock_time, encodable, iso_time, printable
 
 LogFormat = Literal["json", "pretty"]
 
-USAGE_FIELDS = (
-    "input",
-    "cached_input",
-    "cache_write",
-    "image_input",
-    "cached_image_input",
-    "audio_input",
-    "output",
-    "reasoning",
-    "image_output",
-    "audio_output",
-    "images",
-)
+USAGE_FIELDS = (*TOKEN_KINDS, "images")
 
 _MAX_NAME = 256
 _encode = msgspec.json.Encoder().encode
@@ -160,33 +148,3 @@ def _foreign(text: str | None) -> str | None:
 @lru_cache(maxsize=2_048)
 def _cleaned(text: str) -> str:
     return redact(encodable(text))
-
-
-def encodable(text: str) -> str:
-    """``text`` as UTF-8 can hold it: half a surrogate pair becomes a question mark."""
-    return text if text.isascii() else text.encode(errors="replace").decode()
-
-
-def iso_time(at: float) -> str:
-    """Seconds since the epoch as RFC 3339, UTC, in milliseconds."""
-    second, millisecond = divmod(int(at * 1000), 1000)
-    return f"{_second(second)}.{millisecond:03}Z"
-
-
-def clock_time(at: float) -> str:
-    """Seconds since the epoch as the time of day, UTC, in milliseconds."""
-    return iso_time(at)[11:-1]
-
-
-# Hundreds of lines share a second.
-@lru_cache(maxsize=16)
-def _second(since_epoch: int) -> str:
-    return datetime.fromtimestamp(since_epoch, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-
-
-_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if code != 0x09}
-
-
-def printable(text: str) -> str:
-    """``text`` on one line, without what a terminal would obey."""
-    return text.translate(_CONTROLS)

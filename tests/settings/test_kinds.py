@@ -6,11 +6,12 @@ from typing import get_args
 
 from gateway.core import types
 from gateway.core.exchange import Timeouts as CoreTimeouts
+from gateway.core.money import TOKEN_RATES
 from gateway.core.money import Price as CorePrice
 from gateway.providers.registry import OPENAI_LIKE
 from gateway.settings.kinds import KINDS, Kind
 from gateway.settings.model import Capabilities, Route
-from gateway.settings.terms import RATES, Timeouts
+from gateway.settings.terms import Price, Timeouts
 from gateway.settings.terms import Window as SettingsWindow
 from gateway.state.base import Window
 
@@ -48,7 +49,8 @@ def test_a_route_that_says_nothing_is_the_core_s_default():
 
 
 def test_the_rates_are_those_of_a_price():
-    assert set(RATES) <= set(CorePrice.__struct_fields__)
+    assert set(TOKEN_RATES) <= set(CorePrice.__struct_fields__)
+    assert set(Price.model_fields) == {*TOKEN_RATES, "per_request", "per_image"}
 
 
 def test_windows_are_the_store_s():

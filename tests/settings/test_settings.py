@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 
+from gateway.core.money import TOKEN_RATES
 from gateway.settings import Settings
-from gateway.settings.terms import RATES
 
 
 def test_nothing_said_is_one_process_on_loopback(settings_of):
@@ -80,7 +80,7 @@ def test_short_forms_mean_the_long_ones(settings_of):
     free = short.providers["openai"].price
     assert free is not None
     assert set(free.rates.values()) == set(free.per_image.values()) == {0}
-    assert set(free.rates) == set(RATES)
+    assert set(free.rates) == set(TOKEN_RATES)
 
 
 def test_one_number_is_the_default_quality_and_the_default_image(settings_of):

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.usage import Usage
-from gateway.telemetry.metrics import TOKEN_KINDS, Metrics
+from gateway.core.usage import TOKEN_KINDS, Usage
+from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.readings import WELL_KNOWN
 from gateway.telemetry.request_log import json_line
 from tests.telemetry.outcomes import attempt, outcome

@@ -5,9 +5,9 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from gateway.core.types import Endpoint
-from gateway.core.usage import Usage
+from gateway.core.usage import TOKEN_KINDS, Usage
 from gateway.telemetry.families import HISTOGRAM_SHARE
-from gateway.telemetry.metrics import TOKEN_KINDS, Metrics
+from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.readings import BREAKER_STATE, CALLS_IN_FLIGHT, LOG_LINES_DROPPED, WELL_KNOWN, Reading
 from tests.telemetry.outcomes import attempt, failure, outcome
 
