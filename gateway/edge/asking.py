@@ -14,6 +14,32 @@ from gateway.edge.body import field
 from gateway.edge.wish import read_wish, split_suffix
 
 MAX_MODEL = 256
+READ = frozenset(
+    {
+        "functions",
+        "image",
+        "images",
+        "input",
+        "mask",
+        "max_completion_tokens",
+        "max_tokens",
+        "messages",
+        "modalities",
+        "model",
+        "n",
+        "partial_images",
+        "prompt",
+        "quality",
+        "response_format",
+        "route",
+        "size",
+        "stream",
+        "stream_options",
+        "tools",
+        "user",
+    }
+)
+"""The fields of a JSON body from which is read what a call may use and what it may cost."""
 
 
 class Asking(msgspec.Struct, frozen=True):
@@ -32,6 +58,7 @@ class Asking(msgspec.Struct, frozen=True):
         """
         route: msgspec.Raw | bytes | None
         if isinstance(body, JsonBody):
+            _refuse_second_spellings(body)
             model = field(body, "model", str, "a string")
             route = body.fields.get("route")
         else:
@@ -55,3 +82,13 @@ class Asking(msgspec.Struct, frozen=True):
             wants_explanation=self.wants_explanation,
             **fields,
         )
+
+
+def _refuse_second_spellings(body: JsonBody) -> None:
+    """Some servers (all that are written in Go, Ollama among them) take ``Model`` for ``model`` and heed the last of
+    both: of ``model``, ``n`` or ``max_tokens`` they would use another than was checked here.
+    """
+    for name in body.fields:
+        # Letters beyond ASCII too: the long s and the Kelvin sign fold to s and k.
+        if not (name.islower() and name.isascii()) and (meant := name.casefold()) in READ:
+            raise InvalidRequest(f"unknown field '{name}': did you mean '{meant}'?", param=name)

@@ -14,7 +14,7 @@ from gateway.edge.body import field
 MAX_CHOICES = 128
 """OpenAI's own bound on ``n``."""
 MAX_OUTPUT_TOKENS = 2**31 - 1
-"""What any provider can count to; past it, what a call may cost would be a figure that no log can write down."""
+"""What any provider can count to."""
 
 
 class _StreamOptions(msgspec.Struct):

@@ -43,3 +43,16 @@ def test_a_count_out_of_bounds_is_refused_by_name(name, count):
         read(**{name: count})
 
     assert caught.value.param == name
+
+
+@pytest.mark.parametrize("name", ["Model", "MODEL", "N", "Max_Tokens", "max_to\u212aens", "\u017ftream", "Route"])
+def test_a_second_spelling_of_a_field_is_refused_since_some_servers_take_it_for_the_field(name):
+    with pytest.raises(InvalidRequest, match="did you mean") as caught:
+        read(**{name: 1})
+
+    assert caught.value.param == name
+
+
+@pytest.mark.parametrize("name", ["metadata", "X", "seed2", "größe", "2"])
+def test_fields_that_nobody_here_reads_may_have_any_name(name):
+    assert name in read(**{name: 1}).body.fields
