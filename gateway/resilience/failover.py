@@ -39,9 +39,13 @@ class Failover:
         """
         self._retry_budget.deposit()
         while (target := course.next()) is not None:
-            tries = course.tries(target)
-            if tries and not await self._may_ask_again(course, target, tries, deadline):
-                break
+            if course.tries(target):
+                delay_s = self._delay_s(course, target, deadline)
+                if delay_s is None:
+                    continue  # another may come back sooner
+                if not self._retry_budget.withdraw():
+                    break
+                await self._sleep(delay_s)
             if not self._breakers.try_acquire(target.id, is_last_resort=course.is_last_resort):
                 course.postpone(target)
                 continue
@@ -58,10 +62,8 @@ class Failover:
                 return result
         raise ended(course.failures)
 
-    async def _may_ask_again(self, course: Course, target: Target, tries: int, deadline: float) -> bool:
+    def _delay_s(self, course: Course, target: Target, deadline: float) -> float | None:
+        """How long to wait before ``target`` is asked again; None if the call can't wait for so long."""
         last = next(failure.error for failure in reversed(course.failures) if failure.target is target)
-        delay_s = backoff_s(tries, last.retry_after_s, self._random)
-        if delay_s is None or self._clock.monotonic() + delay_s >= deadline or not self._retry_budget.withdraw():
-            return False
-        await self._sleep(delay_s)
-        return True
+        delay_s = backoff_s(course.tries(target), last.retry_after_s, self._random)
+        return None if delay_s is None or self._clock.monotonic() + delay_s >= deadline else delay_s
