@@ -111,16 +111,6 @@ def measure_schema(raw: Buffer) -> PromptSize:
     return PromptSize(_likely(data), len(data) + TOOLS_TOKENS)
 
 
-def has_images(raw: Buffer) -> bool:
-    """A chat's ``messages`` hold an image part. Text that speaks of ``image_url`` is none."""
-    return measure(raw).images > 0
-
-
-def has_audio(raw: Buffer) -> bool:
-    """A chat's ``messages`` hold an audio part."""
-    return measure(raw).audios > 0
-
-
 class _View:
     """Large bytes to be searched where they lie: a view has no ``find`` of its own, so a window at a time is copied."""
 

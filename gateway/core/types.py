@@ -120,7 +120,6 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     targets: tuple[Target, ...]
     route: Route = Route()
     fallbacks: tuple[str, ...] = ()
-    created: int = 0
 
 
 class Needs(msgspec.Struct, frozen=True, kw_only=True):

@@ -27,4 +27,5 @@ def one_model(models: Mapping[str, Model], caller: Caller, name: str) -> bytes:
 
 
 def _row(model: Model) -> dict[str, Any]:
-    return {"id": model.name, "object": "model", "created": model.created, "owned_by": "sluice"}
+    # No configuration says since when; OpenAI's SDKs want a number.
+    return {"id": model.name, "object": "model", "created": 0, "owned_by": "sluice"}

@@ -19,7 +19,7 @@ OUTPUT = {
 }
 PARTIAL = 100
 """Output tokens that each partial image costs on top."""
-INPUT_BASE, INPUT_TILE, TILE = 65, 129, 512
+INPUT_BASE, INPUT_TILE = 65, 129
 
 
 def output_tokens(quality: str, size: tuple[int, int]) -> int:

@@ -2,13 +2,10 @@ from __future__ import annotations
 
 import re
 
-from hypothesis import given
-from hypothesis import strategies as st
-
 from gateway.core.types import Caller
 from gateway.identity.bearer import bearer
 from gateway.identity.keys import KeyRing, KeyRow, digest
-from gateway.identity.secret import new_secret, public_id
+from gateway.identity.secret import new_secret
 from gateway.telemetry.redaction import redact
 from tests.clock import FrozenClock
 
@@ -19,18 +16,8 @@ def test_a_new_key_has_a_prefix_a_public_id_and_a_secret():
 
 def test_no_two_are_alike_in_either_part():
     made = [new_secret() for _ in range(1_000)]
-    assert len(set(made)) == len({public_id(secret) for secret in made}) == 1_000
-
-
-def test_its_id_can_be_read_from_it():
-    secret = new_secret()
-    assert secret.startswith(f"sk-sl-{public_id(secret)}-")
-
-
-@given(st.text() | st.from_regex(r"sk-sl-\w{1,20}-?\w{0,50}", fullmatch=True))
-def test_only_a_whole_key_has_an_id(text):
-    found = public_id(text)
-    assert found is None or text.startswith(f"sk-sl-{found}-")
+    ids, secrets = zip(*(secret.split("-")[2:] for secret in made), strict=True)
+    assert len(set(ids)) == len(set(secrets)) == 1_000
 
 
 def test_it_works_as_a_key():
