@@ -6,7 +6,8 @@ import msgspec
 
 from gateway.core.types import Call, Target
 from gateway.core.usage import NOTHING, Usage
-from gateway.limits.estimate import worst_case
+from gateway.limits.base import Consumption
+from gateway.limits.estimate import IMAGES, worst_case
 
 
 class Bill(msgspec.Struct, frozen=True):
@@ -16,6 +17,14 @@ class Bill(msgspec.Struct, frozen=True):
     cost_nanousd: int = 0
     is_priced: bool = True
     """False: the target's price is not known, and a cost of 0 says nothing."""
+    tokens_held: int | None = None
+    """What limits on tokens count where nobody knows the usage."""
+
+    @property
+    def consumption(self) -> Consumption:
+        """What the call's limits and budgets are settled to."""
+        tokens = self.usage.total if self.tokens_held is None else self.tokens_held
+        return Consumption(tokens=tokens, images=self.usage.images, cost_nanousd=self.cost_nanousd)
 
 
 NOTHING_OWED = Bill()
@@ -36,10 +45,15 @@ def bill_of(target: Target, usage: Usage, at: float, *, is_official: bool) -> Bi
 def bill_of_cut_off(call: Call, target: Target, at: float) -> Bill:
     """What is owed for a call that was cut off before its first event, while the provider worked on it.
 
-    It may well be charged: a stream that had not begun then costs its input, a whole reply what was held for it.
+    It may well be charged: a stream of text that had not begun costs its input, a whole reply what was held for it. So
+    do images, streamed or not: they are made whole whether or not anyone waits for them.
     """
-    usage = Usage(input=call.needs.input_tokens)
+    needs = call.needs
+    images = needs.images if call.endpoint in IMAGES else 0
+    line = f"{needs.image_quality}/{needs.image_size}" if images else ""
+    usage = Usage(input=needs.input_tokens, images=images, image_line=line)
     bill = bill_of(target, usage, at, is_official=False)
-    if call.stream:
+    if call.stream and not images:
         return bill
-    return Bill(usage, False, worst_case(call, (target,)).cost_nanousd, is_priced=bill.is_priced)
+    worst = worst_case(call, (target,))
+    return Bill(usage, False, worst.cost_nanousd, is_priced=bill.is_priced, tokens_held=worst.tokens)

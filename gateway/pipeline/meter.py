@@ -6,7 +6,8 @@ from gateway.core.clock import Clock
 from gateway.core.errors import UpstreamError
 from gateway.core.types import Call, Event, Target
 from gateway.core.usage import Usage
-from gateway.pipeline.bill import Bill, bill_of
+from gateway.limits.estimate import IMAGES
+from gateway.pipeline.bill import Bill, bill_of, bill_of_cut_off
 from gateway.resilience.attempt import Reply
 
 
@@ -70,6 +71,9 @@ class Meter:
         """What the call costs by what is known now."""
         if self._usage is not None:
             return bill_of(self.target, self._usage, self._at, is_official=True)
+        if self._call.endpoint in IMAGES and self.error is None:
+            # Previews came, and the images they are of are being made: no token of a preview tells what they cost.
+            return bill_of_cut_off(self._call, self.target, self._at)
         counted = Usage(input=self._call.needs.input_tokens, output=self._tokens)
         return bill_of(self.target, counted, self._at, is_official=False)
 

@@ -20,7 +20,6 @@ from gateway.core.errors import UpstreamError
 from gateway.core.types import Call, Outcome, Target
 from gateway.health.breaker import Breakers
 from gateway.health.vitals import Vitals
-from gateway.limits.base import Consumption
 from gateway.limits.estimate import worst_case
 from gateway.pipeline.answer import Answer
 from gateway.pipeline.bill import NOTHING_OWED, bill_of_cut_off
@@ -125,7 +124,6 @@ class Pipeline:
         record.end(meter, bill)
         held_nanousd = 0
         if ledger is not None:
-            usage = bill.usage
-            ledger.settle(Consumption(tokens=usage.total, images=usage.images, cost_nanousd=bill.cost_nanousd))
+            ledger.settle(bill.consumption)
             held_nanousd = ledger.held_nanousd
         self._observe(record.outcome(bill, held_nanousd=held_nanousd, now=self._clock.monotonic()))

@@ -1,0 +1,93 @@
+"""What a call is charged whose provider never came to say what it used."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from gateway.core.body import JsonBody
+from gateway.core.errors import Reason, UpstreamError
+from gateway.core.money import NANOUSD, Price
+from gateway.core.types import Call, Caller, Endpoint, Event, Needs, Target
+from gateway.core.usage import Usage
+from gateway.pipeline.bill import Bill, bill_of_cut_off
+from gateway.pipeline.meter import Meter
+from tests.clock import FrozenClock
+
+BY_IMAGE = Target(id="a/i", provider="a", model="i", price=Price(per_image={"default": NANOUSD // 25}))
+BY_TOKEN = Target(id="a/t", provider="a", model="t", price=Price(input=NANOUSD, output=10 * NANOUSD))
+
+
+def image_call(stream):
+    needs = Needs(input_tokens=5, input_tokens_max=20, images=3, image_quality="high", image_size="1024x1024")
+    return call(stream, endpoint=Endpoint.IMAGE_GENERATIONS, needs=needs)
+
+
+def call(stream, **fields):
+    needs = Needs(input_tokens=5, input_tokens_max=20, output_tokens_max=50)
+    given = {"endpoint": Endpoint.CHAT, "needs": needs, **fields}
+    return Call(id="r", model="m", caller=Caller(key="k"), body=JsonBody(b"{}", {}), stream=stream, **given)
+
+
+class Previews:
+    """A reply that shows previews of an image, and then waits."""
+
+    waited_s = 0.0
+
+    async def read(self):
+        return Event(b"data: {}\n\n")
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_images_that_nobody_waited_for_are_counted_and_charged(stream):
+    bill = bill_of_cut_off(image_call(stream), BY_IMAGE, 0.0)
+
+    assert bill.cost_nanousd == 3 * NANOUSD // 25
+    assert bill.consumption.images == 3
+    assert not bill.is_official
+
+
+async def test_a_stream_of_images_that_is_left_after_its_previews_costs_its_images():
+    meter = Meter(image_call(True), BY_IMAGE, Previews(), FrozenClock(), 0.0)
+    await meter.read()
+
+    assert meter.bill.cost_nanousd == 3 * NANOUSD // 25
+    assert meter.bill.consumption.images == 3
+
+
+async def test_a_stream_of_images_that_its_provider_breaks_off_costs_no_image():
+    class Broken(Previews):
+        async def read(self):
+            raise UpstreamError(Reason.SERVER_ERROR, "no")
+
+    meter = Meter(image_call(True), BY_IMAGE, Broken(), FrozenClock(), 0.0)
+    with pytest.raises(UpstreamError):
+        await meter.read()
+
+    assert meter.bill.consumption.images == 0
+
+
+def test_a_whole_reply_that_was_cut_off_counts_the_tokens_that_were_held_for_it():
+    bill = bill_of_cut_off(call(False), BY_TOKEN, 0.0)
+
+    assert (bill.usage, bill.consumption.tokens) == (Usage(input=5), 55)
+    assert bill.cost_nanousd == 20 * 1_000 + 50 * 10_000
+
+
+def test_a_stream_of_text_that_had_not_begun_costs_its_input():
+    bill = bill_of_cut_off(call(True), BY_TOKEN, 0.0)
+
+    assert (bill.cost_nanousd, bill.consumption.tokens) == (5_000, 5)
+
+
+def test_a_price_that_is_not_known_is_said_to_be_so():
+    assert not bill_of_cut_off(image_call(False), msgspec.structs.replace(BY_IMAGE, price=None), 0.0).is_priced
+
+
+def test_known_usage_is_what_limits_are_settled_to():
+    consumption = Bill(Usage(input=3, output=4, images=2), True, 99).consumption
+
+    assert (consumption.tokens, consumption.images, consumption.cost_nanousd) == (7, 2, 99)
