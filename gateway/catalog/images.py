@@ -95,18 +95,6 @@ def load_images() -> ImageList:
     return msgspec.json.decode(Path(__file__).with_name("images.json").read_bytes(), type=ImageList)
 
 
-def line(quality: str | None, size: str | None) -> str:
-    """``quality/size`` as price lists spell it, from what a request or a reply says; ``auto`` for what it leaves open.
-
-    What ``auto`` costs is a line of each price of its own, so this needs no model.
-    """
-    return f"{_word(quality)}/{_word(size)}"
-
-
-def _word(value: str | None) -> str:
-    return value.strip().lower() or "auto" if value else "auto"
-
-
 def _of_quality(lines: Mapping[str, int], quality: str) -> list[tuple[str, int]]:
     return [(line, amount) for line, amount in lines.items() if line.partition("/")[0] == quality]
 

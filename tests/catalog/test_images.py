@@ -2,7 +2,6 @@
 
 import pytest
 
-from gateway.catalog.images import line
 from gateway.core.money import nanousd
 from gateway.core.types import Endpoint, Feature
 from gateway.core.usage import Usage
@@ -105,9 +104,9 @@ def test_a_chat_that_writes_images_has_the_makers_image_rate_at_a_reseller_too(c
 
 def test_what_a_request_leaves_open_is_held_at_its_dearest(catalog):
     price = catalog.entry("openai", "gpt-image-1").price
-    assert price.image(line(None, None)) == nanousd("0.25")
-    assert price.image(line("low", None)) == nanousd("0.016")
-    assert price.image(line("auto", "1024x1024")) == nanousd("0.167")
+    assert price.image("auto/auto") == nanousd("0.25")
+    assert price.image("low/auto") == nanousd("0.016")
+    assert price.image("auto/1024x1024") == nanousd("0.167")
 
 
 def test_a_size_that_is_in_no_list_costs_as_the_dearest_of_its_quality(catalog):
@@ -117,24 +116,11 @@ def test_a_size_that_is_in_no_list_costs_as_the_dearest_of_its_quality(catalog):
 
 def test_dall_e_writes_a_standard_square_unless_told(catalog):
     three, two = (catalog.entry("openai", name).price for name in ("dall-e-3", "dall-e-2"))
-    assert three.image(line(None, None)) == nanousd("0.04")
-    assert three.image(line(None, "1792x1024")) == nanousd("0.08")
-    assert three.image(line("hd", None)) == nanousd("0.08")
-    assert two.image(line(None, None)) == nanousd("0.02")
-    assert two.image(line(None, "256x256")) == nanousd("0.016")
-
-
-@pytest.mark.parametrize(
-    ("quality", "size", "expected"),
-    [
-        (None, None, "auto/auto"),
-        ("", "", "auto/auto"),
-        (" High ", "1024X1024", "high/1024x1024"),
-        ("standard", "1024x1792", "standard/1024x1792"),
-    ],
-)
-def test_lines_are_spelt_as_price_lists_spell_them(quality, size, expected):
-    assert line(quality, size) == expected
+    assert three.image("auto/auto") == nanousd("0.04")
+    assert three.image("auto/1792x1024") == nanousd("0.08")
+    assert three.image("hd/auto") == nanousd("0.08")
+    assert two.image("auto/auto") == nanousd("0.02")
+    assert two.image("auto/256x256") == nanousd("0.016")
 
 
 def test_dated_names_and_resellers_names_find_their_family(catalog):
