@@ -22,12 +22,12 @@ class Clause(msgspec.Struct, array_like=True, frozen=True):
     text: str = ""
     parts: tuple[Clause, ...] = ()
 
-    def matches(self, name: str) -> bool:  # noqa: PLR0911  (a row an operation)
+    def is_met_by(self, name: str) -> bool:  # noqa: PLR0911  (a row an operation)
         match self.op:
             case "equals":
                 return name == self.text
             case "or":
-                return any(part.matches(name) for part in self.parts)
+                return any(part.is_met_by(name) for part in self.parts)
             case "starts_with":
                 return name.startswith(self.text)
             case "contains":
@@ -37,7 +37,7 @@ class Clause(msgspec.Struct, array_like=True, frozen=True):
             case "regex":
                 return re.search(self.text, name) is not None
             case _:
-                return all(part.matches(name) for part in self.parts)
+                return all(part.is_met_by(name) for part in self.parts)
 
 
 Rates = dict[str, int]
@@ -76,7 +76,7 @@ class Provider(msgspec.Struct, array_like=True, frozen=True):
 
     def row(self, name: str) -> Row | None:
         for row in self.rows:
-            if row.match.matches(name):
+            if row.match.is_met_by(name):
                 return row
         return None
 

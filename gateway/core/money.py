@@ -63,7 +63,7 @@ class Term(msgspec.Struct, frozen=True):
     start_s: int = 0
     end_s: int = DAY_S
 
-    def holds(self, time_s: float) -> bool:
+    def is_in_force(self, time_s: float) -> bool:
         if time_s < self.since:
             return False
         second = time_s % DAY_S
@@ -121,7 +121,7 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
     def at(self, time_s: float) -> Price:
         """The price that holds at ``time_s`` (epoch seconds): the last term that does, else this one."""
         for term in reversed(self.terms):
-            if term.holds(time_s):
+            if term.is_in_force(time_s):
                 return term.price
         return self
 

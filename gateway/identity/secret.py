@@ -1,7 +1,7 @@
 """New keys: ``sk-sl-<id>-<secret>``.
 
-The id is no secret: it tells keys apart without a look at the rest. The prefix lets scanners of source code and logs know
-a key when they see one.
+The id is no secret: it tells keys apart without a look at the rest. The prefix lets scanners of source code and logs
+know a key when they see one.
 """
 
 from __future__ import annotations

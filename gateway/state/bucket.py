@@ -9,6 +9,7 @@ from __future__ import annotations
 from gateway.state.base import Claim, Level, Rate
 
 US = 1_000_000
+"""Microseconds a second."""
 
 
 class Bucket:

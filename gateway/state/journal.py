@@ -7,15 +7,16 @@ never more than a row a counter. Everything here blocks, and is for one thread.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 
 import msgspec
 
 from gateway.core.errors import StoreUnavailable
+from gateway.state.windows import DAY_S
 
-DAY_S = 86_400.0
 LARGEST = 2**63 - 1
 """SQLite's largest integer: 9.2 billion dollars in nano-dollars."""
 
@@ -156,7 +157,7 @@ def _migrate(db: sqlite3.Connection, path: Path) -> None:
                 f"{path} was written by a newer release (schema {version}, this one knows {len(MIGRATIONS)}). "
                 "Run that release, or choose another file in state.url."
             )
-        for statement in _flat(MIGRATIONS[version:]):
+        for statement in chain.from_iterable(MIGRATIONS[version:]):
             db.execute(statement)
         # Written at each start, needed or not: a disk that takes no write is found out now, not under traffic.
         db.execute("DELETE FROM schema_version")
@@ -174,10 +175,6 @@ def _recover(db: sqlite3.Connection, now_s: float, retention_s: float) -> Found:
         )
         spent = {(counter, period): amount for counter, period, amount in rows}
     return Found(spent=spent, charged=sum(held), charged_counters=len(held))
-
-
-def _flat(groups: Iterable[Iterable[str]]) -> list[str]:
-    return [statement for group in groups for statement in group]
 
 
 def _fit(amount: int) -> int:

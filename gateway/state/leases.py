@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 
 from gateway.state.base import Claim, Level, Slots
-
-US = 1_000_000
+from gateway.state.bucket import US
 
 
 class Leases:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gateway.state.base import Claim, Level, Spend, Window
-from gateway.state.windows import Calendar, Span
-
-DAY_S = 86_400.0
+from gateway.state.windows import DAY_S, Calendar, Span
 
 
 class Page:

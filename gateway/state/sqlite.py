@@ -13,8 +13,9 @@ from pathlib import Path
 from gateway.core.clock import Clock
 from gateway.state.base import Claim, Level, Refusal, Reservation
 from gateway.state.counters import HOLD_LEASE_S, Counters
-from gateway.state.journal import DAY_S, Journal, Row
+from gateway.state.journal import Journal, Row
 from gateway.state.ledger import Page
+from gateway.state.windows import DAY_S
 
 log = logging.getLogger(__name__)
 

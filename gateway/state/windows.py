@@ -14,6 +14,7 @@ import msgspec
 from gateway.state.base import Window
 
 HOUR_S = 3_600
+DAY_S = 86_400
 
 
 class Span(msgspec.Struct, frozen=True):

@@ -74,7 +74,7 @@ def test_an_hourly_price_is_the_dearest_to_whoever_does_not_ask_for_the_time():
 
 def test_a_term_knows_its_hours_and_its_day():
     term = Term(Price(), since=DAY, start_s=3600, end_s=7200)
-    assert [term.holds(t) for t in (3600, DAY + 3599, DAY + 3600, DAY + 7199, DAY + 7200)] == [
+    assert [term.is_in_force(t) for t in (3600, DAY + 3599, DAY + 3600, DAY + 7199, DAY + 7200)] == [
         False,
         False,
         True,
