@@ -34,6 +34,10 @@ class Families:
             ["metric"],
             registry=None,
         )
+        self._make_counters()
+        self._make_histograms()
+
+    def _make_counters(self) -> None:
         self.requests = self._counter(
             "sluice_requests",
             "Client calls that have ended. status is its class, 2xx to 5xx, or 499 for a client that hung up.",
@@ -57,6 +61,8 @@ class Families:
             "Calls whose cost is not known, for want of the target's price.",
             ["model", "provider"],
         )
+
+    def _make_histograms(self) -> None:
         self.duration = self._histogram(
             "sluice_request_duration_seconds",
             "From a call's arrival to its end, of calls that a provider served.",
