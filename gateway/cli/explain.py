@@ -43,8 +43,9 @@ def run(args: argparse.Namespace) -> int:
     clock, random = SystemClock(), Random()  # noqa: S311 — breaks ties
     models = build_models(settings, Catalog.load())
     off = frozenset(name for name, provider in settings.providers.items() if provider.is_off)
-    router = Router(models, Vitals(clock), Breakers(clock, random), random, off=off)
-    explainer = Explainer(settings, models=models, router=router, book=build_book(settings), clock=clock)
+    book = build_book(settings)
+    router = Router(models, Vitals(clock), Breakers(clock, random), random, off=off, budgeted=book.budgeted_providers)
+    explainer = Explainer(settings, models=models, router=router, book=book, clock=clock)
     body: dict[str, Any] = {"model": args.model, "prompt": args.prompt}
     if args.max_tokens is not None:
         body["max_completion_tokens"] = args.max_tokens

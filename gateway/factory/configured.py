@@ -37,7 +37,9 @@ def configure(
     """Make ``settings`` into parts; nothing that lasts is changed. ``problems`` were found when they were read."""
     models = build_models(settings, lasting.catalog)
     book = build_book(settings)
-    router = Router(models, lasting.vitals, lasting.breakers, lasting.random, off=upstreams.off)
+    router = Router(
+        models, lasting.vitals, lasting.breakers, lasting.random, off=upstreams.off, budgeted=book.budgeted_providers
+    )
     parts = Parts(
         identity=build_identity(settings, lasting.clock),
         models=models,

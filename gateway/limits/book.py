@@ -62,6 +62,11 @@ class Book:
         """The further limits of what is sent to this provider."""
         return self._providers.get(name, NO_LIMITS)
 
+    @property
+    def budgeted_providers(self) -> frozenset[str]:
+        """Those with a budget of their own."""
+        return frozenset(name for name, limits in self._providers.items() if limits.has_budget)
+
     def _gather(self, who: tuple[str, str | None, str]) -> Applied:
         key, team, model = who
         scopes = ["global", f"key {key}", f"model {model}"]

@@ -24,6 +24,8 @@ class Ask(msgspec.Struct, gc=False):
     """Providers that are switched off, for want of a credential."""
     under_budget: bool = False
     """Money is counted for this call, so what has no price can't serve it."""
+    budgeted: frozenset[str] = frozenset()
+    """Providers with a budget of their own: there money is counted for every call."""
 
     def reading(self, target: Target) -> Reading:
         return self.vitals.reading(target.id, self.call.stream)

@@ -142,9 +142,12 @@ def provider_choice(ask: Ask, target: Target) -> Lack | None:
 
 
 def priced(ask: Ask, target: Target) -> Lack | None:
-    if not ask.under_budget or is_priced(target, ask.call.endpoint):
+    if not ask.under_budget and target.provider not in ask.budgeted:
         return None
-    return Lack("priced", "its price is not known, and the call is under a budget")
+    if is_priced(target, ask.call.endpoint):
+        return None
+    whose = "the call" if ask.under_budget else f"provider {target.provider}"
+    return Lack("priced", f"its price is not known, and {whose} is under a budget")
 
 
 def cost_ceiling(ask: Ask, target: Target) -> Lack | None:

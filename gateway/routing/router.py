@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from random import Random
 
+import msgspec
+
 from gateway.core.types import Call, Model, Target
 from gateway.health.breaker import Breakers
 from gateway.health.vitals import Vitals
@@ -17,7 +19,8 @@ from gateway.routing.strategies import STRATEGIES
 
 
 class Router:
-    """Orders the targets of public models for calls. ``off`` are providers that are switched off.
+    """Orders the targets of public models for calls. ``off`` are providers that are switched off, ``budgeted`` those
+    with a budget of their own.
 
     Its configuration never changes: a new one is a new Router, over the same vitals and breakers.
     """
@@ -30,6 +33,7 @@ class Router:
         random: Random,
         *,
         off: frozenset[str] = frozenset(),
+        budgeted: frozenset[str] = frozenset(),
     ) -> None:
         self._models = models
         self._names = NearNames(models)
@@ -37,6 +41,7 @@ class Router:
         self._breakers = breakers
         self._random = random
         self._off = off
+        self._budgeted = budgeted
 
     def decide(self, call: Call, *, under_budget: bool = False) -> Decision:
         """The targets for ``call``, best first: the model's own by its policy, then each fallback's by its own.
@@ -50,7 +55,7 @@ class Router:
         if not call.caller.may_use(model.name):
             raise model_not_allowed(call)
         route = narrow(model.route, call)
-        ask = Ask(call, route, self._vitals, self._breakers, self._off, under_budget)
+        ask = Ask(call, route, self._vitals, self._breakers, self._off, under_budget, self._budgeted)
         draft = _Draft()
         draft.add(model, ask, self._random)
         if model.fallbacks and route.allow_fallbacks:
@@ -75,7 +80,7 @@ class Router:
                 continue
             # The regions that bind a model bind whatever stands in for it.
             route = narrow(fallback.route, call, regions=model.route.regions)
-            draft.add(fallback, Ask(call, route, ask.vitals, ask.breakers, ask.off, ask.under_budget), self._random)
+            draft.add(fallback, msgspec.structs.replace(ask, route=route), self._random)
 
     def __repr__(self) -> str:
         return f"<Router of {len(self._models)} models>"

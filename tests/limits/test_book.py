@@ -51,6 +51,12 @@ def test_a_provider_has_limits_of_its_own():
     assert book.of_provider("unlimited") == ()
 
 
+def test_the_providers_whose_money_is_counted_are_known_beforehand():
+    book = Book({**SCOPES, "provider azure": limits_of("provider azure", budgets=[(1, "day")])})
+
+    assert book.budgeted_providers == {"azure"}
+
+
 def test_the_same_caller_gets_the_same_tuple_again():
     book = Book(SCOPES)
 

@@ -40,12 +40,13 @@ def call(model="m", *, needs=None, caller=None, wish=NO_WISH, endpoint=Endpoint.
 
 
 class Scene:
-    def __init__(self, *models, off=(), seed=1):
+    def __init__(self, *models, off=(), budgeted=(), seed=1):
         self.clock = FrozenClock()
         self.vitals = Vitals(self.clock)
         self.breakers = Breakers(self.clock, Random(seed), BreakerPolicy(jitter=0.0))
         self.models = {model.name: model for model in models}
-        self.router = Router(self.models, self.vitals, self.breakers, Random(seed), off=frozenset(off))
+        given = {"off": frozenset(off), "budgeted": frozenset(budgeted)}
+        self.router = Router(self.models, self.vitals, self.breakers, Random(seed), **given)
 
     def ask(self, call_, route=None, *, off=(), under_budget=False):
         route = narrow(route or Route(), call_)

@@ -45,6 +45,16 @@ def test_a_budget_leaves_targets_without_a_price_to_calls_without_one():
     assert scene.order() == ["a/x", "b/x"]
 
 
+def test_a_providers_own_budget_leaves_out_its_targets_without_a_price_for_every_call():
+    spare = model(target("a/z"), target("c/z"), name="spare")
+    scene = Scene(model(target("a/x"), target("a/y", price=usd_price()), fallbacks=("spare",)), spare, budgeted={"a"})
+
+    decision = scene.decide()
+
+    assert [one.target.id for one in decision.ranked] == ["a/y", "c/z"]
+    assert {one.reason for one in decision.left_out} == {"its price is not known, and provider a is under a budget"}
+
+
 def test_fallbacks_come_after_the_models_own_targets_each_by_its_own_policy():
     scene = Scene(
         model(target("a/x"), target("b/x"), fallbacks=("spare", "last")),
