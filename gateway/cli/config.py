@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from gateway.core.errors import Problem
+from gateway.core.errors import ConfigError, Problem
 from gateway.settings import ExtraCheck, Settings, check
 
 DEFAULT = "sluice.yaml"
@@ -34,3 +34,11 @@ def read_config(
     if with_prices:
         checks.append(known_prices(Catalog.load()))
     return check(path, os.environ, server=server, extra_checks=checks)
+
+
+def usable_config(path: Path) -> Settings:
+    """The settings in ``path``, for commands that ask no prices of them. Raises ConfigError with every problem."""
+    settings, problems = read_config(path, with_prices=False)
+    if settings is None:
+        raise ConfigError(problems)
+    return settings

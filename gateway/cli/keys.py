@@ -7,7 +7,7 @@ import hashlib
 import sys
 from typing import Any
 
-from gateway.cli.config import add_config, read_config
+from gateway.cli.config import add_config, read_config, usable_config
 
 
 def add_to(commands: Any) -> None:
@@ -40,12 +40,7 @@ def run_create(args: argparse.Namespace) -> int:
 
 
 def run_list(args: argparse.Namespace) -> int:
-    settings, problems = read_config(args.config, with_prices=False)
-    if settings is None:
-        for problem in problems:
-            print(problem, file=sys.stderr)
-        return 2
-    for key in settings.keys:
+    for key in usable_config(args.config).keys:
         expiry = f"expires {key.expires}" if key.expires else "does not expire"
         print(f"{key.name}\tteam {key.team or '-'}\tmodels {','.join(key.models)}\t{expiry}")
     return 0
