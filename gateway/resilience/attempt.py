@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Sequence
 
@@ -143,7 +144,9 @@ async def _error_body(http: HttpReply) -> bytes:
     """The body of an error, as far as it is of use. An endless one is cut: reading it would keep failover waiting."""
     parts: list[bytes] = []
     size = 0
-    while size < MAX_ERROR_BODY and (data := await http.read()):
-        parts.append(data)
-        size += len(data)
+    # Where it breaks off, the status still says what is wrong.
+    with contextlib.suppress(UpstreamError):
+        while size < MAX_ERROR_BODY and (data := await http.read()):
+            parts.append(data)
+            size += len(data)
     return b"".join(parts)
