@@ -23,7 +23,7 @@ def echo(status: int) -> list:
     return [read_request, Send(reply(body, status, JSON)), Close()]
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 429, 500])
+@pytest.mark.parametrize("status", [200, 400, 401, 403, 429, 500])
 async def test_23_keys_stand_nowhere(tmp_path, status):
     async with ScriptedUpstream(echo(status)) as upstream:
         config = one_model(f"{upstream.url}/v1", server={"attempts": 1, "log": {"level": "debug"}})
