@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.cli.config import add_config, read_config
+from gateway.cli.config import add_config, usable_config
 from gateway.core.errors import InvalidRequest
 
 
@@ -25,27 +25,13 @@ def add_to(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    settings, problems = read_config(args.config, with_prices=False)
-    if settings is None:
-        for problem in problems:
-            print(problem, file=sys.stderr)
-        return 2
+    settings = usable_config(args.config)
     from gateway.catalog.catalog import Catalog
     from gateway.core.clock import SystemClock
-    from gateway.factory.ceilings import build_book
-    from gateway.factory.explanation import Explainer
-    from gateway.factory.targets import build_models
-    from gateway.health.breaker import Breakers
-    from gateway.health.vitals import Vitals
+    from gateway.factory.explanation import explainer_at_rest
     from gateway.routing import explain
-    from gateway.routing.router import Router
 
-    clock, random = SystemClock(), Random()  # noqa: S311 — breaks ties
-    models = build_models(settings, Catalog.load())
-    off = frozenset(name for name, provider in settings.providers.items() if provider.is_off)
-    book = build_book(settings)
-    router = Router(models, Vitals(clock), Breakers(clock, random), random, off=off, budgeted=book.budgeted_providers)
-    explainer = Explainer(settings, models=models, router=router, book=book, clock=clock)
+    explainer = explainer_at_rest(settings, Catalog.load(), SystemClock(), Random())  # noqa: S311 — breaks ties
     body: dict[str, Any] = {"model": args.model, "prompt": args.prompt}
     if args.max_tokens is not None:
         body["max_completion_tokens"] = args.max_tokens

@@ -30,7 +30,7 @@ _TEXT = frozenset(
         "user",
     ]
 )
-_TRUE = {"true": True, "false": False}
+_FLAGS = {"true": True, "false": False}
 
 
 class _Fields:
@@ -61,9 +61,9 @@ class _Fields:
         text = self._body.get(name)
         if not text:
             return False
-        if text.lower() not in _TRUE:
+        if text.lower() not in _FLAGS:
             raise InvalidRequest(f"'{name}' must be true or false", param=name)
-        return _TRUE[text.lower()]
+        return _FLAGS[text.lower()]
 
     def images(self) -> int:
         """How many images come with the request."""

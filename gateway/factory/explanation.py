@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from random import Random
 
 import msgspec
 
+from gateway.catalog.catalog import Catalog
 from gateway.core.body import JsonBody
 from gateway.core.clock import Clock
 from gateway.core.errors import InvalidRequest
@@ -15,6 +17,10 @@ from gateway.edge.body import field, json_object
 from gateway.edge.chat import chat_call
 from gateway.edge.embeddings import embeddings_call
 from gateway.edge.images import image_call
+from gateway.factory.ceilings import build_book
+from gateway.factory.targets import build_models
+from gateway.health.breaker import Breakers
+from gateway.health.vitals import Vitals
 from gateway.limits.book import Book
 from gateway.routing.decision import Decision
 from gateway.routing.router import Router
@@ -63,6 +69,16 @@ class Explainer:
             # Not repeated: somebody may have put the key itself here.
             raise InvalidRequest("'key' must be the name of a key in the configuration", param="key")
         return self._callers[key]
+
+
+def explainer_at_rest(settings: Settings, catalog: Catalog, clock: Clock, random: Random) -> Explainer:
+    """One for a configuration that does not run: no target has a history."""
+    models = build_models(settings, catalog)
+    book = build_book(settings)
+    off = frozenset(name for name, provider in settings.providers.items() if provider.is_off)
+    vitals, breakers = Vitals(clock), Breakers(clock, random)
+    router = Router(models, vitals, breakers, random, off=off, budgeted=book.budgeted_providers)
+    return Explainer(settings, models=models, router=router, book=book, clock=clock)
 
 
 def _with_text(body: JsonBody, name: str) -> JsonBody:
