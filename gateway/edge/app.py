@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
-from urllib.parse import unquote
 
 import msgspec
 
@@ -164,7 +163,7 @@ class DataPlane:
 
     async def _models(self, scope: Scope, send: Send, caller: Caller, head: Head) -> None:
         models = self.parts.models
-        name = unquote(scope["path"][len(_MODELS) + 1 :])
+        name = scope["path"][len(_MODELS) + 1 :]
         body = one_model(models, caller, name) if name else list_models(models, caller)
         await send_whole(send, 200, [JSON, (b"x-request-id", head.request_id.encode("ascii"))], body)
 
