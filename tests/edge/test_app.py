@@ -34,7 +34,7 @@ async def test_models_are_those_that_the_key_may_use(url):
 
 async def test_one_model_may_be_asked_for(url):
     assert (await get(url, "/v1/models/gpt-small", key=GPT)).json["object"] == "model"
-    for name in ("draw", "nothing", "a%2Fb"):
+    for name in ("draw", "nothing", "a%2Fb", "gpt-smal%256c"):
         answer = await get(url, f"/v1/models/{name}", key=GPT)
         assert (answer.status, answer.code) == (404, "model_not_found")
 
