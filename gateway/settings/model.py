@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field
 
 from gateway.core.types import Endpoint, Feature
 from gateway.settings.terms import Budget, Limits, PriceSetting, Timeouts
-from gateway.settings.values import Count, IsNumber, Score, Section, Text, Usd, Weight, Wrong
+from gateway.settings.values import Count, IsNumber, Score, Section, Text, UpstreamModel, Usd, Weight, Wrong
 
 Strategy = Literal["ordered", "weighted", "cost", "latency", "quality", "balanced"]
 
@@ -98,7 +98,7 @@ class Target(Section):
     """A provider's upstream model. `provider/model` alone will do."""
 
     provider: Text = Field(description="The name of one of `providers`.")
-    model: Text = Field(description="The model's name there; for `azure` the deployment's.")
+    model: UpstreamModel = Field(description="The model's name there; for `azure` the deployment's.")
     weight: Weight = Field(default=1, description="Its share where the route is `weighted`.")
     quality: Annotated[dict[str, Score], BeforeValidator(_quality, json_schema_input_type=dict[str, Score] | Score)] = (
         Field(

@@ -41,7 +41,16 @@ def _headers(headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
             raise Wrong(f"sets {name.lower()}, which belongs to the gateway", "Leave that header out.")
         if any(character in value.get_secret_value() for character in "\r\n\0"):
             raise Wrong("has a value with a line break", "Write the value on one line.")
+        _sendable(value)
     return headers
+
+
+def _sendable(value: SecretStr) -> SecretStr:
+    """What a header can carry. Found only when it is sent, it would be a fault of each call, or of the start."""
+    text = value.get_secret_value()
+    if any(character > "\xff" or (character < " " and character != "\t") for character in text):
+        raise Wrong("holds a character that no header can carry", "Copy it anew: a curly quote or a break got into it.")
+    return value
 
 
 class Transport(Section):
@@ -74,7 +83,7 @@ class Provider(Section):
 
     kind: Kind = Field(description="Which API it speaks.")
     enabled: bool = Field(default=True, description="`false` turns it off, with all targets that use it.")
-    api_key: Secret | None = Field(
+    api_key: Annotated[Secret, AfterValidator(_sendable)] | None = Field(
         default=None, description="Its API key. Empty: the provider is off, but for one's own servers, which need none."
     )
     base_url: BaseUrl | None = Field(

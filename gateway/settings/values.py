@@ -62,6 +62,12 @@ def _model_name(name: str) -> str:
     return name
 
 
+def _upstream_model(name: str) -> str:
+    if not name.isprintable():
+        raise Wrong("holds a line break or another control character", "Write the name as the provider has it.")
+    return name
+
+
 def _secret(value: Any) -> Any:
     if isinstance(value, SecretStr):
         return value
@@ -113,6 +119,8 @@ Secret = Annotated[SecretStr, BeforeValidator(_secret)]
 Name = Annotated[str, AfterValidator(_name)]
 ModelName = Annotated[str, AfterValidator(_model_name)]
 Text = Annotated[str, Field(min_length=1)]
+UpstreamModel = Annotated[str, Field(min_length=1), AfterValidator(_upstream_model)]
+"""It stands in headers of replies and lines of logs."""
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 Free = Annotated[dict[str, Any], BeforeValidator(_typed)]
 """Settings that somebody else checks."""

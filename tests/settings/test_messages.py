@@ -147,6 +147,22 @@ def test_a_file_with_many_faults_is_told_all_of_them_at_once(tmp_path, monkeypat
             "providers.a.headers: has a value with a line break",
         ),
         (
+            "providers: {a: {kind: vllm, headers: {x: “hush”}}}",
+            "providers.a.headers: holds a character that no header can carry",
+        ),
+        (
+            'providers: {a: {kind: vllm, api_key: "hush\\u2019"}}',
+            "providers.a.api_key: holds a character that no header can carry",
+        ),
+        (
+            'providers: {a: {kind: vllm, api_key: "hu\\nsh"}}',
+            "providers.a.api_key: holds a character that no header can carry",
+        ),
+        (
+            'models: {m: {targets: [{provider: a, model: "x\\r\\nSet-Cookie: y"}]}}',
+            "models.m.targets.0.model: holds a line break or another control character",
+        ),
+        (
             "providers: {a: {kind: vllm, transport: {proxy: 'ftp://h'}}}",
             "providers.a.transport.proxy: is no proxy's URL",
         ),
