@@ -24,7 +24,7 @@ __all__ = [
 try:
     from yaml import CSafeLoader as _Loader
 except ImportError:  # PyYAML was built without libyaml: slower, else the same.
-    from yaml import SafeLoader as _Loader  # type: ignore[assignment]
+    from yaml import SafeLoader as _Loader  # type: ignore[assignment]  # two classes, one shape
 
 _TAG = "tag:yaml.org,2002:"
 _MERGE = _TAG + "merge"

@@ -37,7 +37,7 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.scope["extensions"] = {CLOSE: self._close}  # type: ignore[dict-item]
+        self.scope["extensions"] = {CLOSE: self._close}  # type: ignore[dict-item]  # what an extension holds is its own
 
     def _close(self) -> None:
         self.transport.close()
@@ -100,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         _run(_serve(simulator, args.host, args.port))
     except OSError as error:
-        print(f"sluice simulate: can't listen on {args.host}:{args.port}: {error}", file=sys.stderr)  # noqa: T201
+        print(f"sluice simulate: can't listen on {args.host}:{args.port}: {error}", file=sys.stderr)  # noqa: T201  (as above)
         return 1
     return 0
 
@@ -122,7 +122,7 @@ async def _serve(simulator: Simulator, host: str, port: int) -> None:
             loop.add_signal_handler(signum, stop.set)
     async with running(simulator, host, port) as base_url:
         behaviour = msgspec.json.encode(simulator.behaviour).decode()
-        print(f"simulated provider at {base_url}\nbehaviour {behaviour}", flush=True)  # noqa: T201
+        print(f"simulated provider at {base_url}\nbehaviour {behaviour}", flush=True)  # noqa: T201  (as above)
         await stop.wait()
 
 

@@ -23,12 +23,13 @@ NEVER = float("inf")
 class Watched:
     """Something with a time by which it must be over. Moving ``due`` to before ``visit_at`` takes ``Wheel.hasten``."""
 
-    __slots__ = ("_slot", "due", "visit_at")
+    __slots__ = ("due", "slot", "visit_at")
 
     def __init__(self) -> None:
         self.due = NEVER
         self.visit_at = NEVER
-        self._slot = -1
+        self.slot = -1
+        """The wheel's own mark: in which of its slots this is, -1 while in none."""
 
     def expire(self) -> None:
         """``due`` has passed. Setting it to a later time asks to be watched on."""
@@ -62,17 +63,17 @@ class Wheel:
 
     def forget(self, entry: Watched) -> None:
         """Stop watching; does nothing if it isn't watched."""
-        if entry._slot < 0:  # noqa: SLF001 - the slot is the wheel's own mark on its entries
+        if entry.slot < 0:
             return
-        self._slots[entry._slot].discard(entry)  # noqa: SLF001
-        entry._slot = -1  # noqa: SLF001
+        self._slots[entry.slot].discard(entry)
+        entry.slot = -1
         entry.visit_at = NEVER
         self._watched -= 1
 
     def hasten(self, entry: Watched) -> None:
         """``entry.due`` has moved to before its next visit."""
-        if entry._slot >= 0:  # noqa: SLF001
-            self._slots[entry._slot].discard(entry)  # noqa: SLF001
+        if entry.slot >= 0:
+            self._slots[entry.slot].discard(entry)
             self._place(entry)
 
     def tick(self) -> None:
@@ -110,12 +111,12 @@ class Wheel:
             self.forget(bound)
 
     def _visit(self, entry: Watched, now: float) -> None:
-        entry._slot = -1  # noqa: SLF001
+        entry.slot = -1
         entry.visit_at = NEVER
         self._watched -= 1
         if entry.due <= now:
             entry.expire()
-        if entry.due > now and entry._slot < 0:  # noqa: SLF001
+        if entry.due > now and entry.slot < 0:
             self._watched += 1
             self._place(entry)
 
@@ -124,9 +125,9 @@ class Wheel:
         position = farthest
         if entry.due < farthest * self._tick_s:
             position = max(int(entry.due / self._tick_s), self._position) + 1
-        entry._slot = position % len(self._slots)  # noqa: SLF001
+        entry.slot = position % len(self._slots)
         entry.visit_at = position * self._tick_s
-        self._slots[entry._slot].add(entry)  # noqa: SLF001
+        self._slots[entry.slot].add(entry)
 
     def _run(self) -> None:
         self.tick()

@@ -50,7 +50,7 @@ def test_nothing_rings_early_and_all_by_the_first_tick_after_it_was_due(eggs, st
             now = clock.monotonic()
             for egg, moved, is_forgotten in watched:
                 if egg.rang_at is None:
-                    assert egg._slot < 0 or egg.due > now - TICK_S - 1e-6
+                    assert egg.slot < 0 or egg.due > now - TICK_S - 1e-6
                 else:
                     assert egg.rang_at >= egg.due
                 if number == 0 and egg.rang_at is None and is_forgotten:
