@@ -12,13 +12,13 @@ from typing import Any
 
 import uvicorn
 import yaml
-from uvicorn.server import ServerState
 
 from gateway.catalog.catalog import Catalog
 from gateway.core.types import Outcome
 from gateway.factory.client_connection import ClientConnection
 from gateway.factory.gateway import Gateway, running_gateway
 from gateway.settings import load
+from gateway.simulator.server import listening
 from gateway.telemetry.log_writer import LogWriter
 
 
@@ -75,19 +75,5 @@ async def serving(
 async def _listening(gateway: Gateway) -> AsyncIterator[str]:
     config = uvicorn.Config(gateway.app, http=ClientConnection, lifespan="off", ws="none", log_config=None)
     config.load()
-    state = ServerState()
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(
-        lambda: ClientConnection(config, state, app_state={}), "127.0.0.1", 0, backlog=2048
-    )
-    try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    finally:
-        server.close()
-        tasks = list(state.tasks)
-        for connection in list(state.connections):
-            connection.transport.abort()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await server.wait_closed()
+    async with listening(lambda state: ClientConnection(config, state, app_state={}), "127.0.0.1", 0) as port:
+        yield f"http://127.0.0.1:{port}"

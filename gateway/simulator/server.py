@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import msgspec
@@ -54,13 +54,20 @@ async def running(simulator: Simulator, host: str = "127.0.0.1", port: int = 0) 
         simulator, http=Connection, lifespan="off", ws="none", log_config=None, timeout_keep_alive=KEEP_ALIVE_S
     )
     config.load()
+    shown = f"[{host}]" if ":" in host else host
+    async with listening(lambda state: Connection(config, state), host, port) as bound:
+        yield f"http://{shown}:{bound}/v1"
+
+
+@contextlib.asynccontextmanager
+async def listening(protocol: Callable[[ServerState], HttpToolsProtocol], host: str, port: int) -> AsyncIterator[int]:
+    """Serve each client by a ``protocol`` of its own while the block runs; gives the port. Leaves nothing open."""
     state = ServerState()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(config, state), host=host, port=port, backlog=BACKLOG)
+    server = await loop.create_server(lambda: protocol(state), host=host, port=port, backlog=BACKLOG)
     try:
         bound: int = server.sockets[0].getsockname()[1]
-        shown = f"[{host}]" if ":" in host else host
-        yield f"http://{shown}:{bound}/v1"
+        yield bound
     finally:
         server.close()
         tasks = list(state.tasks)
