@@ -17,6 +17,10 @@ from gateway.wire.upload import JOINED_BYTES, BadPayload, joined, slices
 HIGH_WATER_BYTES = 128 * 1024
 """Unread bytes of a reply above which no more are received."""
 
+STALE_S = 5.0
+"""A kept connection that closes so soon after a request had most likely been closed before the request came. Later,
+the provider has worked on it and died of it: sent again, it would be worked on, and maybe billed, twice."""
+
 WRITE_BUFFER_BYTES = 256 * 1024
 WRITES_A_TURN = 8
 """So many slices, then the event loop has its turn, however fast the provider takes them."""
@@ -53,6 +57,7 @@ class Connection(asyncio.Protocol, Watched):
     """
 
     __slots__ = (
+        "_began_at",
         "_bounds",
         "_deadline",
         "_has_received",
@@ -80,6 +85,7 @@ class Connection(asyncio.Protocol, Watched):
         self._reply: Reply | None = None
         self._timeouts = Timeouts()
         self._deadline = 0.0
+        self._began_at = 0.0
         self._upload: Iterator[Buffer] | None = None
         """What is still to be written; None once the whole request was."""
         self._unsent_bytes = 0
@@ -98,6 +104,7 @@ class Connection(asyncio.Protocol, Watched):
         reply = self._reply = Reply(self)
         self._timeouts = timeouts
         self._deadline = deadline
+        self._began_at = self._now()
         self._has_received = False
         self._parser.begin(reply, is_head_request=request.method == b"HEAD")
         if self.is_closing:
@@ -264,7 +271,8 @@ class Connection(asyncio.Protocol, Watched):
         if reply is None:
             self.abort()
             return
-        reply.is_stale = self.served > 0 and not self._has_received
+        is_early = self._now() - self._began_at < STALE_S
+        reply.is_stale = self.served > 0 and not self._has_received and is_early
         what = "the reply was whole" if reply.has_head else "a reply came"
         self._fail(Reason.CLOSED, f"the connection was closed before {what}", cause)
 

@@ -193,6 +193,18 @@ async def test_it_is_not_sent_again_when_the_connection_was_new(connector):
         assert upstream.ever == 1
 
 
+async def test_it_is_not_sent_again_when_the_provider_had_time_to_work_on_it(connector, clock):
+    gate = asyncio.Event()
+    async with ScriptedUpstream([*FINE, read_request, Wait(gate), close], FINE) as upstream:
+        await ask_whole(connector, upstream.origin)
+        second = asyncio.create_task(ask_whole(connector, upstream.origin))
+        await until(lambda: len(upstream.requests) == 2)
+        clock.advance(20)
+        gate.set()
+        await fails(second, Reason.CLOSED)
+        assert upstream.ever == 1
+
+
 async def test_it_is_not_sent_again_after_a_timeout(connector, clock):
     async with ScriptedUpstream([*FINE, read_some]) as upstream:
         await ask_whole(connector, upstream.origin)
