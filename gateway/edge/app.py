@@ -44,6 +44,8 @@ class Parts(msgspec.Struct, frozen=True):
     pipeline: Pipeline
     max_body_bytes: int
     spool_bytes: int
+    longest_call_s: float
+    """No call takes longer whose client takes what it is sent."""
 
 
 class DataPlane:
@@ -134,7 +136,7 @@ class DataPlane:
             body = await self._body(arrival.endpoint, head, receive, parts)
             call = self._understand(arrival.endpoint, head, caller, body, parts)
             arrival.is_call = True
-            await until_hangup(receive, parts.pipeline.serve(call, responder))
+            await until_hangup(receive, parts.pipeline.serve(call, responder), longest_s=parts.longest_call_s)
         finally:
             self.calls_in_flight -= 1
             if isinstance(body, FormBody):

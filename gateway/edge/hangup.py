@@ -9,8 +9,11 @@ from typing import Any
 from gateway.edge.asgi import Receive
 
 
-async def until_hangup(receive: Receive, work: Coroutine[Any, Any, None]) -> bool:
+async def until_hangup(receive: Receive, work: Coroutine[Any, Any, None], *, longest_s: float) -> bool:
     """Run ``work`` in this task; cancel it at once if the client hangs up. True if it ran to its end.
+
+    A client that takes no bytes and does not go has hung up after ``longest_s``: nothing else could keep the work for
+    so long, and what it holds of limits and budgets is wanted by others.
 
     The work stays in the task that the server runs and only the watching gets one of its own (10 µs a request): its
     exits then run where the server waits for them.
@@ -18,7 +21,9 @@ async def until_hangup(receive: Receive, work: Coroutine[Any, Any, None]) -> boo
     task = asyncio.current_task()
     assert task is not None
     watch = _Watch(receive, task)
-    watcher = asyncio.get_running_loop().create_task(watch.run())
+    loop = asyncio.get_running_loop()
+    watcher = loop.create_task(watch.run())
+    timer = loop.call_later(longest_s, watch.give_up)
     try:
         await work
     except asyncio.CancelledError:
@@ -27,6 +32,7 @@ async def until_hangup(receive: Receive, work: Coroutine[Any, Any, None]) -> boo
             return False
         raise
     finally:
+        timer.cancel()
         watcher.cancel()
     return True
 
@@ -40,5 +46,10 @@ class _Watch:
     async def run(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
-        self.has_cancelled = True
-        self._task.cancel("the client hung up")
+        self.give_up()
+
+    def give_up(self) -> None:
+        # Once: a second cancellation would look like the server's own.
+        if not self.has_cancelled:
+            self.has_cancelled = True
+            self._task.cancel("the client hung up")

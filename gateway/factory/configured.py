@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from gateway.admin.control import Control
 from gateway.core.errors import Problem
+from gateway.core.types import Model
 from gateway.edge.app import Parts
 from gateway.factory.callers import build_identity
 from gateway.factory.ceilings import build_book
@@ -22,6 +23,9 @@ from gateway.pipeline.pipeline import Pipeline
 from gateway.resilience.failover import Failover
 from gateway.routing.router import Router
 from gateway.settings import Settings
+
+LAST_BYTES_S = 60.0
+"""What a client has to take the last of a reply, when the call's time is over."""
 
 
 class Configured(msgspec.Struct, frozen=True):
@@ -46,6 +50,7 @@ def configure(
         pipeline=_pipeline(settings, lasting, upstreams, router, book),
         max_body_bytes=settings.server.max_body_bytes,
         spool_bytes=settings.server.spool_bytes,
+        longest_call_s=_longest_total_s(models) + LAST_BYTES_S,
     )
     control = Control(
         settings=settings,
@@ -60,6 +65,10 @@ def configure(
         clock=lasting.clock,
     )
     return Configured(parts, control)
+
+
+def _longest_total_s(models: Mapping[str, Model]) -> float:
+    return max((target.timeouts.total for model in models.values() for target in model.targets), default=0.0)
 
 
 def _pipeline(settings: Settings, lasting: Lasting, upstreams: Upstreams, router: Router, book: Book) -> Pipeline:

@@ -6,8 +6,12 @@ import asyncio
 
 import pytest
 
-from gateway.edge.hangup import until_hangup
+from gateway.edge import hangup
 from tests.edge.asgi import receiving
+
+
+async def until_hangup(receive, work, longest_s=3_600.0):
+    return await hangup.until_hangup(receive, work, longest_s=longest_s)
 
 
 class Work:
@@ -100,3 +104,22 @@ async def test_no_task_is_left():
     await asyncio.sleep(0)
 
     assert asyncio.all_tasks() == before
+
+
+@pytest.mark.parametrize("goes_later", [False, True])
+async def test_a_client_that_neither_reads_nor_goes_is_given_up_in_the_end(goes_later):
+    gone = asyncio.Event()
+
+    async def receive():
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    work = Work()
+    if goes_later:
+        asyncio.get_running_loop().call_later(0, gone.set)
+
+    assert not await until_hangup(receive, work.run(), longest_s=0)
+    assert work.was_cancelled
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0, "it was cancelled once, and nobody above hears of it"
