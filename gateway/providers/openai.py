@@ -18,7 +18,8 @@ from gateway.core.exchange import Buffer, Header, HttpHead, HttpRequest, Origin,
 from gateway.core.types import Call, Endpoint, Target
 from gateway.providers.base import Account, Decoder
 from gateway.providers.openai_failure import failure
-from gateway.providers.openai_reply import ChatStream, ImageStream, WholeReply
+from gateway.providers.openai_reply import WholeReply
+from gateway.providers.openai_stream import ChatStream, ImageStream
 from gateway.providers.row import Row
 
 SHORTEST_SECRET = 8

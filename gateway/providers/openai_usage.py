@@ -7,10 +7,11 @@ from typing import Any
 
 import msgspec
 
-from gateway.core.body import NOT_JSON
 from gateway.core.money import nanousd
 from gateway.core.types import Call
 from gateway.core.usage import Usage
+from gateway.providers.openai_values import is_given, said
+from gateway.providers.row import Row
 
 MOST_TOKENS = 10**12
 """More are a provider's slip; what they would cost is past what logs and stores can write down."""
@@ -82,6 +83,25 @@ def image_usage(raw: msgspec.Raw, call: Call, *, images: int, quality: str, size
     )
 
 
+def billed_chat_usage(raw: msgspec.Raw, row: Row) -> Usage | None:
+    """The usage of a chat or an embedding, with the provider's own bill where it states one; None for no usage."""
+    found = chat_usage(raw) if is_given(raw) else None
+    if found is None:
+        return None
+    usage, given = found
+    bill = row.bill(given) if row.bill else None
+    return usage if bill is None else msgspec.structs.replace(usage, cost_nanousd=bill)
+
+
+def with_bill(usage: Usage, raw: msgspec.Raw, row: Row) -> Usage:
+    """``usage`` with the bill that its object ``raw`` states, if the provider states any."""
+    if row.bill is None or not is_given(raw):
+        return usage
+    given = said(raw)
+    bill = row.bill(given) if isinstance(given, dict) else None
+    return usage if bill is None else msgspec.structs.replace(usage, cost_nanousd=bill)
+
+
 def openrouter_bill(usage: Mapping[str, Any]) -> int | None:
     """``cost``: USD charged to the account. https://openrouter.ai/docs/use-cases/usage-accounting"""
     cost = usage.get("cost")
@@ -101,11 +121,7 @@ def xai_bill(usage: Mapping[str, Any]) -> int | None:
 
 
 def _object(raw: msgspec.Raw) -> dict[str, Any]:
-    # Skipped over until now: a value that was cut out as bytes may still hold bad UTF-8, or a number that is none.
-    try:
-        given = msgspec.json.decode(raw)
-    except NOT_JSON:
-        return {}
+    given = said(raw)
     return given if isinstance(given, dict) else {}
 
 

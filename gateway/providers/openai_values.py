@@ -1,0 +1,41 @@
+"""Values of a reply that were cut out as bytes: missing, null, or no JSON inside."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from gateway.core.body import NOT_JSON
+from gateway.core.errors import Reason, UpstreamError
+
+BYTES_A_TOKEN = 4
+EMPTY = msgspec.Raw(b"")
+"""Stands for a field that is missing: a Raw can't be optional."""
+
+
+def size(value: msgspec.Raw) -> int:
+    """Bytes of a JSON value without its quotes; nothing for null."""
+    length = len(value)
+    return length - 2 if length > 2 and bytes(value) != b"null" else 0
+
+
+def is_given(value: msgspec.Raw) -> bool:
+    """It is there, and not null."""
+    length = len(value)
+    return length > 4 or (length > 0 and bytes(value) != b"null")
+
+
+def said(raw: msgspec.Raw | bytes) -> Any:
+    """What a field holds; None if that can't be read: a field that was skipped over may still be no JSON inside."""
+    try:
+        return msgspec.json.decode(raw)
+    except NOT_JSON:
+        return None
+
+
+def unreadable(data: bytes) -> UpstreamError:
+    """The error for a reply, or a frame of one, that is not what it should be."""
+    text = data.strip()
+    what = "what is no reply in OpenAI's format" if text else "an empty reply"
+    return UpstreamError(Reason.UNREADABLE, f"the provider sent {'null' if text == b'null' else what}")
