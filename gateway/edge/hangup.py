@@ -18,10 +18,10 @@ async def until_hangup(receive: Receive, work: Coroutine[Any, Any, None], *, lon
     The work stays in the task that the server runs and only the watching gets one of its own (10 µs a request): its
     exits then run where the server waits for them.
     """
-    task = asyncio.current_task()
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task(loop)
     assert task is not None
     watch = _Watch(receive, task)
-    loop = asyncio.get_running_loop()
     watcher = loop.create_task(watch.run())
     timer = loop.call_later(longest_s, watch.give_up)
     try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from gateway.core.clock import Clock
 from gateway.core.types import Event
 from gateway.pipeline.bill import Bill
@@ -12,7 +14,7 @@ from gateway.routing.decision import Decision
 
 
 class Answer:
-    __slots__ = ("_clock", "_meter", "_record", "attempts", "call", "decision", "levels", "limits", "target")
+    __slots__ = ("_clock", "_meter", "_record", "attempts", "call", "decision", "levels", "limits", "read", "target")
 
     def __init__(self, record: Record, decision: Decision, ledger: Ledger, meter: Meter, clock: Clock) -> None:
         self.call = record.call
@@ -22,13 +24,11 @@ class Answer:
         self.limits = ledger.limits
         self.levels = ledger.levels
         """How ``limits`` stood after the call's hold, one for one; empty where nothing was held."""
+        self.read: Callable[[], Awaitable[Event | None]] = meter.read
+        """The next event; None after the last. Raises UpstreamError where the reply breaks off."""
         self._record = record
         self._meter = meter
         self._clock = clock
-
-    async def read(self) -> Event | None:
-        """The next event; None after the last. Raises UpstreamError where the reply breaks off."""
-        return await self._meter.read()
 
     @property
     def bill(self) -> Bill:

@@ -63,6 +63,7 @@ class Connection(asyncio.Protocol, Watched):
         "_has_received",
         "_is_full",
         "_is_paused",
+        "_loop",
         "_now",
         "_owner",
         "_parser",
@@ -80,6 +81,7 @@ class Connection(asyncio.Protocol, Watched):
         self._owner = owner
         self._bounds = bounds
         self._now = bounds.clock.monotonic
+        self._loop = asyncio.get_running_loop()
         self._transport = cast("asyncio.Transport", None)
         self._parser = ReplyParser(bounds.max_head_bytes)
         self._reply: Reply | None = None
@@ -101,7 +103,7 @@ class Connection(asyncio.Protocol, Watched):
 
     def begin(self, head: bytes, request: HttpRequest, timeouts: Timeouts, deadline: float) -> Reply:
         """Send ``request`` and answer with its reply, which is still to come. Errors are the reply's to raise."""
-        reply = self._reply = Reply(self)
+        reply = self._reply = Reply(self, self._loop)
         self._timeouts = timeouts
         self._deadline = deadline
         self._began_at = self._now()
@@ -241,7 +243,7 @@ class Connection(asyncio.Protocol, Watched):
                 if self._is_full:
                     break
             else:
-                asyncio.get_running_loop().call_soon(self._pump)
+                self._loop.call_soon(self._pump)
         except Exception as error:  # noqa: BLE001 - the payload is the caller's, so may be its errors
             self._refuse_payload(error)
         else:

@@ -31,11 +31,22 @@ class Reply:
     Bytes that came before an error are given out before the error is raised.
     """
 
-    __slots__ = ("_error", "_source", "_waiter", "buffered", "chunks", "coding", "has_head", "head", "is_stale")
+    __slots__ = (
+        "_error",
+        "_loop",
+        "_source",
+        "_waiter",
+        "buffered",
+        "chunks",
+        "coding",
+        "has_head",
+        "head",
+        "is_stale",
+    )
 
     head: HttpHead
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, loop: asyncio.AbstractEventLoop) -> None:
         self.has_head = False
         self.coding: bytes | None = None
         """The content coding, where there is one."""
@@ -43,6 +54,7 @@ class Reply:
         """It failed because a kept connection was closed before a byte came: safe to ask again on another."""
         self.chunks: list[bytes] = []
         self.buffered = 0
+        self._loop = loop  # asking for the running one is a system call each time, before Python 3.12
         self._error: UpstreamError | None = None
         self._source: Source | None = source
         """None once nothing more can come from it."""
@@ -106,7 +118,7 @@ class Reply:
         source = self._source
         if source is None or self._waiter is not None:
             raise RuntimeError("a reply has one reader")
-        waiter = self._waiter = asyncio.get_running_loop().create_future()
+        waiter = self._waiter = self._loop.create_future()
         source.listen()
         try:
             await waiter
