@@ -55,7 +55,7 @@ _AUDIO_KEY = re.compile(rb'"input_audio"\s*:')
 _FILE_KEY = re.compile(rb'"(?:file|input_file)"\s*[,}]')
 
 
-class PromptSize(msgspec.Struct, frozen=True):
+class PromptSize(msgspec.Struct, frozen=True, gc=False):
     """What a prompt amounts to. Sizes of several parts of a request add up with ``+``."""
 
     tokens: int = 0

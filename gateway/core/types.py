@@ -122,7 +122,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     fallbacks: tuple[str, ...] = ()
 
 
-class Needs(msgspec.Struct, frozen=True, kw_only=True):
+class Needs(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a call asks of whatever serves it, read from its body without a tokenizer."""
 
     features: frozenset[Feature] = frozenset()
@@ -165,7 +165,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 NO_WISH = Wish()
 
 
-class Call(msgspec.Struct, frozen=True, kw_only=True):
+class Call(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One client's request, understood. Its id is the ``x-request-id`` of the reply."""
 
     id: str
@@ -186,7 +186,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """Monotonic seconds."""
 
 
-class Event(msgspec.Struct, frozen=True):
+class Event(msgspec.Struct, frozen=True, gc=False):
     """A piece of a reply, ready for the client: a whole JSON body, or whole SSE frames."""
 
     data: bytes
@@ -199,7 +199,7 @@ class Event(msgspec.Struct, frozen=True):
     finish: str | None = None
 
 
-class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+class Attempt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One upstream call of a client's call, after its end. Times are seconds."""
 
     target: str
@@ -214,7 +214,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """A Reason, ``cancelled``, or None for one that went well."""
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The one record of a client's call, made when all is over and handed to every observer. Holds no content."""
 
     id: str

@@ -19,7 +19,7 @@ TOKEN_KINDS = (
 """The parts of a Usage that are tokens. They don't overlap: their sum is the whole."""
 
 
-class Usage(msgspec.Struct, frozen=True, kw_only=True):
+class Usage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Tokens and images of one reply, in parts that do not overlap: their sum is the whole.
 
     Providers report overlapping counts (OpenAI's ``prompt_tokens`` holds the cached ones, Anthropic's

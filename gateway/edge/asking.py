@@ -42,7 +42,7 @@ READ = frozenset(
 """The fields of a JSON body from which is read what a call may use and what it may cost."""
 
 
-class Asking(msgspec.Struct, frozen=True):
+class Asking(msgspec.Struct, frozen=True, gc=False):
     """Who asks, under which id, since when. ``models`` are the public names."""
 
     id: str

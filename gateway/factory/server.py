@@ -23,6 +23,8 @@ from gateway.telemetry.logs import logging_setup
 
 BACKLOG = 2_048
 KEEP_ALIVE_S = 75
+GC_OBJECTS = 10_000
+"""Objects made and not yet freed, beyond those of the last look, before the collector looks again."""
 NOTICE_S = 5.0
 """The longest that connections are still taken after SIGTERM, for load balancers to see ``/readyz`` say no."""
 _log = logging.getLogger("sluice")
@@ -56,6 +58,9 @@ class Server(uvicorn.Server):
         # What was made to start up lives as long as the process: the collector need not look at it again.
         gc.collect()
         gc.freeze()
+        # A call makes hundreds of objects and no cycles worth the name: looking for them each 700 objects took 4 % of
+        # the time of a busy gateway.
+        gc.set_threshold(GC_OBJECTS)
         if self.started:
             self._on_ready()
 

@@ -12,7 +12,7 @@ import msgspec
 from gateway.state.base import Claim, Rule
 
 
-class Consumption(msgspec.Struct, frozen=True, kw_only=True):
+class Consumption(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a call may use at worst, or has used in truth. The same measure serves the claim and its settlement."""
 
     requests: int = 1

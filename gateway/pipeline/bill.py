@@ -10,7 +10,7 @@ from gateway.limits.base import Consumption
 from gateway.limits.estimate import IMAGES, worst_case
 
 
-class Bill(msgspec.Struct, frozen=True):
+class Bill(msgspec.Struct, frozen=True, gc=False):
     usage: Usage = NOTHING
     is_official: bool = False
     """The provider's own figures; else our running count."""

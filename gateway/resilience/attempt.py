@@ -96,6 +96,9 @@ class Reply:
         """Plain neighbours of one read become one event: each event costs the client's socket a write."""
         plain: list[Event] = []
         try:
+            if len(frames) == 1:
+                self._ready.extend(self._decoder.decode(frames[0]))
+                return
             for frame in frames:
                 for event in self._decoder.decode(frame):
                     if event.usage is None:

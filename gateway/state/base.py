@@ -49,7 +49,7 @@ class Spend(msgspec.Struct, frozen=True):
 Rule = Rate | Slots | Spend
 
 
-class Claim(msgspec.Struct, frozen=True):
+class Claim(msgspec.Struct, frozen=True, gc=False):
     """Asks the counter ``key`` for ``amount`` under ``rule``. Two claims of one hold may name the same counter."""
 
     key: str
@@ -57,14 +57,14 @@ class Claim(msgspec.Struct, frozen=True):
     amount: int
 
 
-class Reservation(msgspec.Struct, frozen=True):
+class Reservation(msgspec.Struct, frozen=True, gc=False):
     """Claims that are settled together. ``id`` is unique for all time; whoever retries, it settles once."""
 
     id: str
     claims: tuple[Claim, ...]
 
 
-class Level(msgspec.Struct, frozen=True):
+class Level(msgspec.Struct, frozen=True, gc=False):
     """How a counter stands."""
 
     limit: int
@@ -80,7 +80,7 @@ class Level(msgspec.Struct, frozen=True):
         return max(0, self.limit - self.used)
 
 
-class Refusal(msgspec.Struct, frozen=True):
+class Refusal(msgspec.Struct, frozen=True, gc=False):
     """The first claim that did not fit; nothing was taken."""
 
     claim: Claim
