@@ -28,9 +28,9 @@ def read_config(
 ) -> tuple[Settings | None, list[Problem]]:
     """The settings in ``path``, None if there is an error; and every problem."""
     from gateway.catalog.catalog import Catalog
-    from gateway.factory.checks import known_prices, spoken_kinds
+    from gateway.factory.checks import built_store, known_prices, spoken_kinds
 
-    checks: list[ExtraCheck] = [spoken_kinds]
+    checks: list[ExtraCheck] = [spoken_kinds, built_store]
     if with_prices:
         checks.append(known_prices(Catalog.load()))
     return check(path, os.environ, server=server, extra_checks=checks)

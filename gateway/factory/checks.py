@@ -21,6 +21,13 @@ def spoken_kinds(settings: Settings, document: Document) -> Iterable[Problem]:
             yield document.problem(("providers", name, "kind"), *unspoken(provider.kind))
 
 
+def built_store(settings: Settings, document: Document) -> Iterable[Problem]:
+    """Stores that the settings may name, and this version has not built."""
+    if settings.state.is_shared:
+        what = f"{settings.state.scheme}:// stores are not built yet"
+        yield document.problem(("state", "url"), what, "Use sqlite:///data/sluice.db, with one worker and one replica.")
+
+
 def known_prices(catalog: Catalog) -> ExtraCheck:
     """An unknown price is an error for a model under a budget: money can't be held for it, and it is never $0."""
 

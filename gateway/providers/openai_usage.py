@@ -13,6 +13,9 @@ from gateway.core.usage import Usage
 from gateway.providers.openai_values import is_given, said
 from gateway.providers.row import Row
 
+MOST_USD = 1_000_000
+"""A bill beyond it is a slip of the provider, not a cost."""
+
 MOST_TOKENS = 10**12
 """More are a provider's slip; what they would cost is past what logs and stores can write down."""
 
@@ -103,15 +106,19 @@ def with_bill(usage: Usage, raw: msgspec.Raw, row: Row) -> Usage:
 
 
 def openrouter_bill(usage: Mapping[str, Any]) -> int | None:
-    """``cost``: USD charged to the account. https://openrouter.ai/docs/use-cases/usage-accounting"""
-    cost = usage.get("cost")
-    return nanousd(cost) if isinstance(cost, int | float) and cost >= 0 else None
+    """``cost``: USD charged to the account; with a key of one's own, what that key's provider charges comes on top.
+
+    https://openrouter.ai/docs/use-cases/usage-accounting
+    """
+    cost = _dollars(usage, "cost")
+    if cost is None or usage.get("is_byok") is not True:
+        return cost
+    return cost + (_dollars(_part(usage, "cost_details"), "upstream_inference_cost") or 0)
 
 
 def perplexity_bill(usage: Mapping[str, Any]) -> int | None:
     """``cost.total_cost``: USD, with the fee for the search. https://docs.perplexity.ai/getting-started/pricing"""
-    cost = _part(usage, "cost").get("total_cost")
-    return nanousd(cost) if isinstance(cost, int | float) and cost >= 0 else None
+    return _dollars(_part(usage, "cost"), "total_cost")
 
 
 def xai_bill(usage: Mapping[str, Any]) -> int | None:
@@ -133,3 +140,11 @@ def _part(given: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def _count(given: Mapping[str, Any], name: str) -> int:
     count = given.get(name)
     return min(int(count), MOST_TOKENS) if isinstance(count, int | float) and count > 0 else 0
+
+
+def _dollars(given: Mapping[str, Any], name: str) -> int | None:
+    """An amount in USD as nano-dollars; None for what is no sane one."""
+    amount = given.get(name)
+    if isinstance(amount, bool) or not isinstance(amount, int | float) or not 0 <= amount <= MOST_USD:
+        return None
+    return nanousd(amount)

@@ -21,12 +21,11 @@ _LATE = frozenset({Reason.CONNECT_TIMEOUT, Reason.FIRST_BYTE_TIMEOUT, Reason.IDL
 
 def ended(failures: Sequence[Failure]) -> CallError:
     """The error for a call whose attempts all failed, at least one of them."""
-    for failure in reversed(failures):
-        error = failure.error
-        if error.reason in _CLIENTS_FAULT:
-            status = error.status if error.status in (400, 413, 422) else 400
-            code = _CLIENTS_FAULT[error.reason] or error.code
-            return RequestRefused(status, error.message, param=error.param, code=code)
+    last = failures[-1].error
+    if last.reason in _CLIENTS_FAULT:
+        status = last.status if last.status in (400, 413, 422) else 400
+        code = _CLIENTS_FAULT[last.reason] or last.code
+        return RequestRefused(status, last.message, param=last.param, code=code)
     message = "no provider could serve this call: " + "; ".join(map(_line, failures))
     reasons = {failure.error.reason for failure in failures}
     if reasons <= _FULL and reasons != {Reason.QUOTA}:
@@ -37,7 +36,7 @@ def ended(failures: Sequence[Failure]) -> CallError:
             code="rate_limit_exceeded",
             headers=_retry_after(failures),
         )
-    if failures[-1].error.reason in _LATE:
+    if last.reason in _LATE:
         return AttemptsFailed(message, status=504, type="api_error", code="upstream_timeout")
     return AttemptsFailed(message, status=502, type="api_error", code="upstream_error", headers=_retry_after(failures))
 

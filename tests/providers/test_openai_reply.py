@@ -87,6 +87,18 @@ class TestWhole:
         [
             ("openrouter", {"cost": 0.000735}, 735_000),
             ("openrouter", {"cost": 0}, 0),
+            ("openrouter", {"cost": True}, None),
+            ("openrouter", {"cost": 1e300}, None),
+            (
+                "openrouter",
+                {"cost": 0.05, "is_byok": True, "cost_details": {"upstream_inference_cost": 1}},
+                1_050_000_000,
+            ),
+            (
+                "openrouter",
+                {"cost": 0.05, "is_byok": False, "cost_details": {"upstream_inference_cost": 1}},
+                50_000_000,
+            ),
             ("openrouter", {}, None),
             ("perplexity", {"cost": {"total_cost": 0.00501}}, 5_010_000),
             ("xai", {"cost_in_usd_ticks": 200_000_000}, 20_000_000),

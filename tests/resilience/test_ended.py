@@ -57,8 +57,14 @@ def test_the_soonest_retry_after_is_handed_on():
         (Reason.CONTENT_FILTER, 400, 400, "content_filter"),
     ],
 )
-def test_what_the_client_can_mend_it_is_told_whatever_came_after(reason, status, answered, code):
-    found = ended(failures(error(reason, status=status), error(Reason.SERVER_ERROR)))
+def test_what_the_client_can_mend_it_is_told(reason, status, answered, code):
+    found = ended(failures(error(Reason.SERVER_ERROR), error(reason, status=status)))
 
     assert isinstance(found, RequestRefused)
     assert (found.status, found.code) == (answered, code)
+
+
+def test_a_larger_target_that_only_failed_may_serve_the_next_time():
+    found = ended(failures(error(Reason.CONTEXT_LENGTH, status=400), error(Reason.SERVER_ERROR)))
+
+    assert (found.status, found.code) == (502, "upstream_error")
