@@ -133,6 +133,8 @@ class Needs(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     input_images: int = 0
     output_tokens_max: int | None = None
     """The client's own ceiling on one choice's output; None where it set none."""
+    service_tier: str = "auto"
+    """How fast the client wants to be served; some tiers cost more than the price list's own rates."""
     choices: int = 1
     """``n`` of a chat."""
     images: int = 0

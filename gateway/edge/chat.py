@@ -56,6 +56,7 @@ def _needs(body: JsonBody, messages: msgspec.Raw, *, stream: bool) -> Needs:
         input_images=size.images,
         output_tokens_max=_output_ceiling(body),
         choices=choices or 1,
+        service_tier=field(body, "service_tier", str, "a string") or "auto",
     )
 
 

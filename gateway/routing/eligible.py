@@ -30,6 +30,10 @@ class Lack(msgspec.Struct, frozen=True):
     """OpenAI's code for it, if it has one."""
 
 
+TIERS_AT_LIST_PRICE = frozenset({"auto", "default", "standard", "standard_only", "flex", "on_demand"})
+"""Service tiers that cost no more than the price list says; ``priority`` and ``fast`` cost up to twice as much.
+https://platform.openai.com/docs/pricing"""
+
 Rule = Callable[[Ask, Target], Lack | None]
 
 TOKENS_DOUBT = 0.8
@@ -144,10 +148,14 @@ def provider_choice(ask: Ask, target: Target) -> Lack | None:
 def priced(ask: Ask, target: Target) -> Lack | None:
     if not ask.under_budget and target.provider not in ask.budgeted:
         return None
-    if is_priced(target, ask.call.endpoint):
-        return None
     whose = "the call" if ask.under_budget else f"provider {target.provider}"
-    return Lack("priced", f"its price is not known, and {whose} is under a budget")
+    if not is_priced(target, ask.call.endpoint):
+        return Lack("priced", f"its price is not known, and {whose} is under a budget")
+    tier = ask.call.needs.service_tier
+    if tier in TIERS_AT_LIST_PRICE or not (target.price and target.price.dearest_output):
+        return None
+    why = f"what it charges for the service tier {tier!r} is not known, and {whose} is under a budget"
+    return Lack("priced", why, param="service_tier")
 
 
 def cost_ceiling(ask: Ask, target: Target) -> Lack | None:
