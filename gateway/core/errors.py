@@ -5,6 +5,7 @@
     │   ├── InvalidRequest        400
     │   ├── TooLarge              413
     │   ├── MethodNotAllowed      405
+    │   ├── UploadStalled         408
     │   ├── InvalidKey            401
     │   ├── Forbidden             403  model_not_allowed, region_not_allowed
     │   ├── NotFound              404  no such path
@@ -77,6 +78,14 @@ class MethodNotAllowed(CallError):
     status = 405
     type = "invalid_request_error"
     code = "method_not_allowed"
+
+
+class UploadStalled(CallError):
+    """The client began its request's body and did not go on."""
+
+    status = 408
+    type = "invalid_request_error"
+    code = "request_timeout"
 
 
 class InvalidKey(CallError):

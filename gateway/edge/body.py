@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from gateway.core.body import NOT_JSON, JsonBody
-from gateway.core.errors import InvalidRequest, TooLarge
-from gateway.edge.asgi import Receive
+from gateway.core.errors import InvalidRequest, TooLarge, UploadStalled
+from gateway.edge.asgi import Message, Receive
 
 T = TypeVar("T")
 LARGE = 1024 * 1024
@@ -19,17 +19,27 @@ _fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decoders: dict[type, msgspec.json.Decoder[Any]] = {}
 
 
+UPLOAD_IDLE_S = 60.0
+"""The longest silence within a body: what has come of it is held in memory."""
+
+
 class ClientGone(Exception):
     """The client hung up before its request was whole; there is nobody to answer."""
 
 
-async def chunks(receive: Receive, *, content_length: int | None, max_bytes: int) -> AsyncIterator[bytes]:
-    """The body as it comes. Raises TooLarge as soon as it is known, before the rest is read; and ClientGone."""
+async def chunks(
+    receive: Receive, *, content_length: int | None, max_bytes: int, idle_s: float = UPLOAD_IDLE_S
+) -> AsyncIterator[bytes]:
+    """The body as it comes.
+
+    Raises TooLarge as soon as it is known, before the rest is read; UploadStalled after a silence of ``idle_s``; and
+    ClientGone.
+    """
     if content_length is not None and content_length > max_bytes:
         raise _too_large(max_bytes)
     size = 0
     while True:
-        message = await receive()
+        message = await _next(receive, idle_s)
         if message["type"] == "http.disconnect":
             raise ClientGone
         chunk: bytes = message.get("body", b"")
@@ -60,6 +70,15 @@ async def read_whole(receive: Receive, *, content_length: int | None, max_bytes:
             body += chunk
         return body
     raise _too_large(max_bytes)
+
+
+async def _next(receive: Receive, idle_s: float) -> Message:
+    # Not for the usual body, which comes whole: it would cost 7 us, and holds nothing until it has come.
+    try:
+        async with asyncio.timeout(idle_s):
+            return await receive()
+    except TimeoutError:
+        raise UploadStalled(f"the request body did not go on for {idle_s:g} s") from None
 
 
 async def breathe(body: bytes | bytearray) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.errors import InvalidRequest, TooLarge
+from gateway.core.errors import InvalidRequest, TooLarge, UploadStalled
 from gateway.edge.body import LARGE, ClientGone, breathe, chunks, field, json_object, read_whole
 from tests.edge.asgi import body, receiving
 
@@ -47,6 +47,19 @@ async def test_a_client_that_goes_on_the_way_is_gone(pieces):
     with pytest.raises(ClientGone):
         async for _ in chunks(receiving(*pieces, then="http.disconnect"), content_length=None, max_bytes=100):
             pass
+
+
+async def test_a_client_that_stops_on_the_way_is_not_waited_for():
+    first = [{"type": "http.request", "body": b"half", "more_body": True}]
+
+    async def stalling():
+        return first.pop() if first else await asyncio.Future()
+
+    with pytest.raises(UploadStalled) as caught:
+        async for _ in chunks(stalling, content_length=None, max_bytes=100, idle_s=0.01):
+            pass
+
+    assert (caught.value.status, caught.value.code) == (408, "request_timeout")
 
 
 def test_an_object_is_decoded_one_level_deep():
