@@ -32,6 +32,7 @@ READ = frozenset(
         "quality",
         "response_format",
         "route",
+        "service_tier",
         "size",
         "stream",
         "stream_options",
