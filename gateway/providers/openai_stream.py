@@ -128,7 +128,7 @@ class ChatStream(_Stream):
             chunk = _Chunk(error=_loose_error(data))
         except NOT_JSON as error:
             raise unreadable(data) from error
-        if is_given(chunk.error):
+        if chunk.error is not EMPTY and is_given(chunk.error):
             raise failure_in_reply(said(chunk.error), secrets=self._secrets)
         return chunk
 
@@ -187,8 +187,14 @@ def _data(frame: bytes) -> bytes:
 
 def _tokens(delta: _Delta) -> int:
     """Output tokens in a delta, roughly: a token is some four bytes, and a delta with any text at least one."""
-    written = size(delta.content) + size(delta.tool_calls) + size(delta.refusal)
-    written += size(delta.reasoning_content) or size(delta.reasoning)
+    written = size(delta.content)
+    # Few deltas hold anything else, and there is one for each token.
+    if delta.tool_calls is not EMPTY:
+        written += size(delta.tool_calls)
+    if delta.refusal is not EMPTY:
+        written += size(delta.refusal)
+    if delta.reasoning_content is not EMPTY or delta.reasoning is not EMPTY:
+        written += size(delta.reasoning_content) or size(delta.reasoning)
     return (written + BYTES_A_TOKEN - 1) // BYTES_A_TOKEN if written else 0
 
 

@@ -76,6 +76,10 @@ class SseFramer:
 def _cut(data: bytes, frames: list[bytes]) -> bytes:
     """Add the whole events in ``data``, which begins with one, to ``frames``; returns what is left."""
     if b"\r" not in data:
+        if data.find(b"\n\n") == len(data) - 2 > 0 and not data.startswith(b"\n"):
+            # The usual read is one event and nothing else.
+            frames.append(data)
+            return b""
         parts = data.split(b"\n\n")
         if not any(part[:1] == b"\n" for part in parts) and b"" not in parts[:-1]:
             rest = parts.pop()
