@@ -50,6 +50,7 @@ def test_an_event_is_given_with_the_byte_that_ends_it_and_not_later(end):
 @example(b"data: a\n\r\ndata: b\n\n", [9, 10])
 @example(b"data: a\n\rdata: b\n\n", [9, 12])
 @example(b"\xef\xbb\xbfdata: a\n\n", [1, 2])
+@example(b"\ndata: a\n\n", [4])
 def test_where_the_network_cuts_makes_no_difference(data, cuts):
     assert cut(*pieces_of(data, cuts)) == cut(data)
 
