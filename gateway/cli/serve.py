@@ -7,7 +7,6 @@ import sys
 from typing import Any
 
 from gateway.cli.config import add_config, read_config
-from gateway.core.errors import ConfigError, Problem
 from gateway.settings import Settings
 
 OPTIONS = ("host", "port", "workers")
@@ -29,9 +28,6 @@ def run(args: argparse.Namespace) -> int:
         print(problem, file=sys.stderr)
     if settings is None:
         return 2
-    if settings.server.workers > 1:
-        what = "several workers need a store that they share, and this version has none yet"
-        raise ConfigError([Problem(str(args.config), None, "server.workers", what, "Set 'workers: 1'.")])
     from gateway.factory.server import serve
 
     serve(settings, lambda url: _say_ready(settings, url), problems=problems)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable, Callable
 from typing import Protocol
+
+Sleep = Callable[[float], Awaitable[None]]
+"""Waits so many seconds, and lets others run meanwhile."""
 
 
 class Clock(Protocol):

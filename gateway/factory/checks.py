@@ -12,6 +12,7 @@ from gateway.factory.upstreams import unspoken
 from gateway.limits.estimate import IMAGES, is_priced
 from gateway.providers import registry
 from gateway.settings import Document, ExtraCheck, Settings
+from gateway.state.open import unopened
 
 
 def spoken_kinds(settings: Settings, document: Document) -> Iterable[Problem]:
@@ -24,8 +25,7 @@ def spoken_kinds(settings: Settings, document: Document) -> Iterable[Problem]:
 def built_store(settings: Settings, document: Document) -> Iterable[Problem]:
     """Stores that the settings may name, and this version has not built."""
     if settings.state.is_shared:
-        what = f"{settings.state.scheme}:// stores are not built yet"
-        yield document.problem(("state", "url"), what, "Use sqlite:///data/sluice.db, with one worker and one replica.")
+        yield document.problem(("state", "url"), *unopened(settings.state.scheme))
 
 
 def known_prices(catalog: Catalog) -> ExtraCheck:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 import msgspec
 
-from gateway.core.clock import Clock
+from gateway.core.clock import Clock, Sleep
 from gateway.core.errors import NoTarget, Reason, StoreUnavailable, UpstreamError
 from gateway.core.types import Target
 from gateway.limits.base import Consumption, Limit
@@ -15,7 +15,6 @@ from gateway.limits.book import Book, amounts, claims
 from gateway.limits.refusal import refused
 from gateway.state.base import Level, Refusal, Reservation, Spend, Store
 
-Sleep = Callable[[float], Awaitable[None]]
 FIRST_LOOK_S = 0.01
 LAST_LOOK_S = 0.1
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from random import Random
 from typing import TypeVar
 
-from gateway.core.clock import Clock
+from gateway.core.clock import Clock, Sleep
 from gateway.core.errors import UpstreamError
 from gateway.core.types import Target
 from gateway.health.breaker import Breakers
@@ -16,7 +16,6 @@ from gateway.resilience.ended import ended
 from gateway.resilience.retry_budget import RetryBudget
 
 T = TypeVar("T")
-Sleep = Callable[[float], Awaitable[None]]
 
 
 class Failover:

@@ -22,11 +22,11 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
-from gateway.core.clock import Clock, SystemClock
+from gateway.core.clock import Clock, Sleep, SystemClock
 from gateway.core.errors import CallError, InvalidKey, InvalidRequest
 from gateway.simulator import images
 from gateway.simulator.behaviour import Behaviour, with_text
-from gateway.simulator.client import Client, Gone, Receive, Scope, Send, Sleep
+from gateway.simulator.client import Client, Gone, Receive, Scope, Send
 from gateway.simulator.control import PREFIX, Control
 from gateway.simulator.endpoints import ENDPOINTS, Endpoint
 from gateway.simulator.faults import ERRORS, Failure, refusal, refused, spoilt

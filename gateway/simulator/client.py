@@ -10,11 +10,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
+from gateway.core.clock import Sleep
+
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-Sleep = Callable[[float], Awaitable[object]]
 
 CLOSE = "sluice.close"
 """The ASGI extension by which our server lets an app close the connection."""

@@ -25,24 +25,19 @@ def open_store(url: str, clock: Clock, zone: tzinfo = UTC) -> Store:
         return MemoryStore(clock, zone)
     if scheme == "sqlite" and rest.startswith("/") and _is_file(rest[1:]):
         return SqliteStore(Path(rest[1:]), clock, zone)
-    raise ConfigError(
-        [Problem(file="configuration", line=None, path="state.url", what=_what(scheme), fix=_fix(scheme))]
-    )
+    raise ConfigError([Problem("configuration", None, "state.url", *unopened(scheme))])
 
 
 def _is_file(path: str) -> bool:
     return not path.endswith("/") and bool(path) and "?" not in path and path != ":memory:"
 
 
-def _what(scheme: str) -> str:
-    if scheme in SHARED:
-        return f"{scheme}:// stores are not built yet"
+def unopened(scheme: str) -> tuple[str, str]:
+    """What is wrong with a store that can't be opened, and the fix."""
     if scheme == "sqlite":
-        return "a sqlite store needs the path of a file, without options"
-    return "there is no store of this kind"
-
-
-def _fix(scheme: str) -> str:
-    if scheme == "sqlite":
-        return "write sqlite:///data/sluice.db (relative) or sqlite:////var/lib/sluice/sluice.db (absolute)"
-    return "use sqlite:///data/sluice.db to keep budgets over restarts, or memory:// to keep nothing"
+        return (
+            "a sqlite store needs the path of a file, without options",
+            "write sqlite:///data/sluice.db (relative) or sqlite:////var/lib/sluice/sluice.db (absolute)",
+        )
+    what = f"{scheme}:// stores are not built yet" if scheme in SHARED else "there is no store of this kind"
+    return what, "use sqlite:///data/sluice.db to keep budgets over restarts, or memory:// to keep nothing"
