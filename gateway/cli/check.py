@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import time
 from typing import Any
 
+from gateway.catalog.catalog import Catalog
 from gateway.cli.config import add_config, read_config
 
 
@@ -15,21 +17,18 @@ def add_to(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    settings, problems = read_config(args.config)
+    catalog = Catalog.load()
+    settings, problems = read_config(args.config, catalog=catalog)
     for problem in problems:
         print(problem)
     if settings is None:
         return 2
-    _say_ages()
+    _say_ages(catalog)
     print(f"{args.config}: good; {len(settings.models)} models, {len(settings.providers)} providers")
     return 0
 
 
-def _say_ages() -> None:
-    import time
-
-    from gateway.catalog.catalog import Catalog
-
-    for source in Catalog.load().sources:
+def _say_ages(catalog: Catalog) -> None:
+    for source in catalog.sources:
         age = source.age_days(time.time())
         print(f"{source.figures}: {source.name}" + ("" if age is None else f", {age} days old"))

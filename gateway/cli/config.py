@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from gateway.catalog.catalog import Catalog
 from gateway.core.errors import ConfigError, Problem
 from gateway.settings import ExtraCheck, Settings, check
 
@@ -24,21 +25,20 @@ def add_config(parser: argparse.ArgumentParser) -> None:
 
 
 def read_config(
-    path: Path, *, server: Mapping[str, object] | None = None, with_prices: bool = True
+    path: Path, *, server: Mapping[str, object] | None = None, catalog: Catalog | None = None
 ) -> tuple[Settings | None, list[Problem]]:
-    """The settings in ``path``, None if there is an error; and every problem."""
-    from gateway.catalog.catalog import Catalog
+    """The settings in ``path``, None if there is an error; and every problem, with a ``catalog`` of prices too."""
     from gateway.factory.checks import built_store, known_prices, spoken_kinds
 
     checks: list[ExtraCheck] = [spoken_kinds, built_store]
-    if with_prices:
-        checks.append(known_prices(Catalog.load()))
+    if catalog is not None:
+        checks.append(known_prices(catalog))
     return check(path, os.environ, server=server, extra_checks=checks)
 
 
 def usable_config(path: Path) -> Settings:
     """The settings in ``path``, for commands that ask no prices of them. Raises ConfigError with every problem."""
-    settings, problems = read_config(path, with_prices=False)
+    settings, problems = read_config(path)
     if settings is None:
         raise ConfigError(problems)
     return settings

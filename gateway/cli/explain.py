@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.catalog.catalog import Catalog
 from gateway.cli.config import add_config, usable_config
 from gateway.core.errors import InvalidRequest
 
@@ -26,7 +27,6 @@ def add_to(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     settings = usable_config(args.config)
-    from gateway.catalog.catalog import Catalog
     from gateway.core.clock import SystemClock
     from gateway.factory.explanation import explainer_at_rest
     from gateway.routing import explain

@@ -47,7 +47,7 @@ def run_list(args: argparse.Namespace) -> int:
 
 
 def run_revoke(args: argparse.Namespace) -> int:
-    settings, _ = read_config(args.config, with_prices=False)
+    settings, _ = read_config(args.config)
     if settings is not None and not any(key.name == args.name for key in settings.keys):
         print(f"sluice: {args.config} has no key named {args.name!r}", file=sys.stderr)
         return 2

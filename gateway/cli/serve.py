@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import Any
 
+from gateway.catalog.catalog import Catalog
 from gateway.cli.config import add_config, read_config
 from gateway.settings import Settings
 
@@ -23,14 +24,15 @@ def add_to(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     given = {name: value for name in OPTIONS if (value := getattr(args, name)) is not None}
-    settings, problems = read_config(args.config, server=given)
+    catalog = Catalog.load()
+    settings, problems = read_config(args.config, server=given, catalog=catalog)
     for problem in problems:
         print(problem, file=sys.stderr)
     if settings is None:
         return 2
     from gateway.factory.server import serve
 
-    serve(settings, lambda url: _say_ready(settings, url), problems=problems)
+    serve(settings, catalog, lambda url: _say_ready(settings, url), problems=problems)
     return 0
 
 

@@ -8,7 +8,7 @@ import logging
 import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 
 import uvicorn
 import uvloop
@@ -18,7 +18,6 @@ from gateway.core.errors import ConfigError, Problem
 from gateway.factory.client_connection import ClientConnection
 from gateway.factory.gateway import Gateway, running_gateway
 from gateway.settings import Settings
-from gateway.telemetry.log_writer import LogWriter
 from gateway.telemetry.logs import logging_setup
 
 BACKLOG = 2_048
@@ -78,7 +77,9 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def serve(settings: Settings, on_ready: Callable[[str], None], *, problems: Sequence[Problem] = ()) -> None:
+def serve(
+    settings: Settings, catalog: Catalog, on_ready: Callable[[str], None], *, problems: Sequence[Problem] = ()
+) -> None:
     """Serve until SIGTERM or SIGINT: then no more connections, running calls end within the grace time, and every
     settlement is delivered. ``on_ready`` is given the URL once the gateway answers; ``problems`` are the warnings that
     the settings were read with.
@@ -88,19 +89,19 @@ def serve(settings: Settings, on_ready: Callable[[str], None], *, problems: Sequ
     writer = logging_setup(settings.server.log.format, settings.server.log.level)
     try:
         listener = _listen(settings.server.host, settings.server.port)
-        uvloop.run(_serve(settings, problems, listener, writer, on_ready))
+        starting = running_gateway(settings, catalog=catalog, log_writer=writer, problems=problems)
+        uvloop.run(_serve(settings, starting, listener, on_ready))
     finally:
         writer.close()
 
 
 async def _serve(
     settings: Settings,
-    problems: Sequence[Problem],
+    starting: AbstractAsyncContextManager[Gateway],
     listener: socket.socket,
-    writer: LogWriter,
     on_ready: Callable[[str], None],
 ) -> None:
-    async with running_gateway(settings, catalog=Catalog.load(), log_writer=writer, problems=problems) as gateway:
+    async with starting as gateway:
         config = uvicorn.Config(
             gateway.app,
             http=ClientConnection,
