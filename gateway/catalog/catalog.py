@@ -19,35 +19,9 @@ from gateway.catalog.listing import Listing, Lookup, Row
 from gateway.catalog.models import ModelFacts, ModelList, load_models
 from gateway.catalog.prices import price_of_rates, price_of_row
 from gateway.core.clock import Clock, SystemClock
+from gateway.core.kinds import KINDS
 from gateway.core.money import Price
 from gateway.core.types import UNKNOWN, Capabilities
-
-SELLERS: Mapping[str, str | None] = {
-    "openai": "openai",
-    "azure": "azure",
-    "anthropic": "anthropic",
-    "gemini": "google",
-    "vertex": "google",
-    "bedrock": "aws",
-    "openrouter": "openrouter",
-    "groq": "groq",
-    "mistral": "mistral",
-    "deepseek": "deepseek",
-    "together": "together",
-    "fireworks": "fireworks",
-    "xai": "x-ai",
-    "perplexity": "perplexity",
-    "cerebras": "cerebras",
-    "databricks": "databricks",
-    "zai": "zai",
-    "huggingface": "huggingface",
-    "simulator": None,
-    "ollama": None,
-    "vllm": None,
-    "llamacpp": None,
-    "lmstudio": None,
-}
-"""Kinds of provider, and whose price list holds for each. None: what one's own machine costs is one's own to say."""
 
 OPENAI_HOST = "api.openai.com"
 
@@ -124,7 +98,8 @@ class Catalog:
 
     def _seller(self, kind: str, base_url: str | None) -> str | None:
         if kind != "openai" or not base_url:
-            return SELLERS.get(kind)
+            found = KINDS.get(kind)
+            return found.price_list if found else None
         host = base_url.partition("://")[2].partition("/")[0].lower()
         if host == OPENAI_HOST or host.endswith(f".{OPENAI_HOST}"):
             return "openai"

@@ -15,7 +15,16 @@ from gateway.core.money import nanousd
 from gateway.core.types import UNKNOWN, Capabilities, Endpoint, Feature
 
 OF_CHAT = frozenset(
-    {Feature.VISION, Feature.AUDIO, Feature.TOOLS, Feature.JSON_SCHEMA, Feature.LOGPROBS, Feature.STREAMING}
+    {
+        Feature.VISION,
+        Feature.AUDIO,
+        Feature.FILES,
+        Feature.TOOLS,
+        Feature.JSON_SCHEMA,
+        Feature.LOGPROBS,
+        Feature.CHOICES,
+        Feature.STREAMING,
+    }
 )
 _ALIASES = {"azure": "openai"}
 """Providers that sell another's models under its names."""

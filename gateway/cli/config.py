@@ -28,9 +28,9 @@ def read_config(
     path: Path, *, server: Mapping[str, object] | None = None, catalog: Catalog | None = None
 ) -> tuple[Settings | None, list[Problem]]:
     """The settings in ``path``, None if there is an error; and every problem, with a ``catalog`` of prices too."""
-    from gateway.factory.checks import built_store, known_prices, spoken_kinds
+    from gateway.factory.checks import built_store, known_prices
 
-    checks: list[ExtraCheck] = [spoken_kinds, built_store]
+    checks: list[ExtraCheck] = [built_store]
     if catalog is not None:
         checks.append(known_prices(catalog))
     return check(path, os.environ, server=server, extra_checks=checks)

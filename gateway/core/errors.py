@@ -198,8 +198,14 @@ class Reason(enum.StrEnum):
     CONTENT_FILTER = "content_filter"
     CONFLICT = "conflict"
     """408 and 409: the same request may well pass the next time."""
+    UNSUPPORTED = "unsupported"
+    """Nothing was sent: the provider's format can't say what the call asks."""
     PROVIDER_LIMIT = "provider_limit"
     """Nothing was sent: a limit or budget that the configuration sets on this provider is used up."""
+
+
+NOTHING_SENT = frozenset({Reason.UNSUPPORTED, Reason.PROVIDER_LIMIT})
+"""The reasons of attempts that were none: the provider never heard of them."""
 
 
 class UpstreamError(SluiceError):
@@ -226,6 +232,11 @@ class UpstreamError(SluiceError):
         self.retry_after_s = retry_after_s
         self.param = param
         self.code = code
+
+
+def unsupported(param: str, message: str) -> UpstreamError:
+    """A provider's format can't say what the request's field ``param`` asks. ``message`` says what and whose."""
+    return UpstreamError(Reason.UNSUPPORTED, message, param=param, code="unsupported_value")
 
 
 class StoreUnavailable(SluiceError):

@@ -149,6 +149,17 @@ class HttpReply(Protocol):
         ...
 
 
+class Signer(Protocol):
+    """Adds to a request what proves whose it is, where a fixed header won't do: tokens that expire, signatures.
+
+    One for the life of its provider. It may do I/O (fetch a token, ask a cloud's metadata), which dialects never do.
+    """
+
+    async def sign(self, request: HttpRequest) -> HttpRequest:
+        """``request`` with its proof. Raises UpstreamError (AUTH) if no credential can be had."""
+        ...
+
+
 class Transport(Protocol):
     """Carries exchanges; one for the life of the process, shared by all calls."""
 

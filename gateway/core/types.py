@@ -33,6 +33,14 @@ class Feature(enum.StrEnum):
     JSON_SCHEMA = "json_schema"
     LOGPROBS = "logprobs"
     STREAMING = "streaming"
+    FILES = "files"
+    """Documents among the messages: PDFs, mostly."""
+    CHOICES = "choices"
+    """Several answers to one chat: ``n`` above 1."""
+    IMAGE_OUTPUT = "image_output"
+    """Images written in a chat."""
+    IMAGE_LINKS = "image_links"
+    """Images given as URLs instead of base64."""
     MASK = "mask"
     TRANSPARENT = "transparent_background"
 
@@ -89,6 +97,26 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     quality: Mapping[str, float] = {}
     """Scores from 0 to 100 by task, with ``default`` for the other tasks."""
     timeouts: Timeouts = Timeouts()
+    nearest_image_size: bool = False
+    """An image of another size than was asked for will do: the one with the nearest aspect ratio."""
+
+    def endpoint_for(self, call: Call) -> Endpoint | None:
+        """Which of its endpoints serves ``call``: the same, or one whose replies can be translated; None if none does.
+
+        A chat model that answers with images makes and edits them; an image model serves a chat that asks for one.
+        """
+        asked, own = call.endpoint, self.capabilities.endpoints
+        if own is None or asked in own:
+            return asked
+        if asked is Endpoint.CHAT:
+            if Feature.IMAGE_OUTPUT not in call.needs.features:
+                return None
+            other = Endpoint.IMAGE_EDITS if call.needs.input_images else Endpoint.IMAGE_GENERATIONS
+            return other if other in own else None
+        can_draw = Feature.IMAGE_OUTPUT in (self.capabilities.features or ())
+        if can_draw and Endpoint.CHAT in own and asked in (Endpoint.IMAGE_GENERATIONS, Endpoint.IMAGE_EDITS):
+            return Endpoint.CHAT
+        return None
 
     def __hash__(self) -> int:
         return id(self)

@@ -48,19 +48,19 @@ def _needs(body: JsonBody, messages: msgspec.Raw, *, stream: bool) -> Needs:
     for name in ("tools", "functions", "response_format"):
         if (raw := body.fields.get(name)) is not None:
             size += measure_schema(raw)
-    choices = _count(body, "n", 1, MAX_CHOICES)
+    choices = _count(body, "n", 1, MAX_CHOICES) or 1
     return Needs(
-        features=_features(body, size, stream=stream),
+        features=_features(body, size, choices, stream=stream),
         input_tokens=size.tokens,
         input_tokens_max=size.tokens_max,
         input_images=size.images,
         output_tokens_max=_output_ceiling(body),
-        choices=choices or 1,
+        choices=choices,
         service_tier=field(body, "service_tier", str, "a string") or "auto",
     )
 
 
-def _features(body: JsonBody, size: PromptSize, *, stream: bool) -> frozenset[Feature]:
+def _features(body: JsonBody, size: PromptSize, choices: int, *, stream: bool) -> frozenset[Feature]:
     fields = body.fields
     needed = {
         Feature.TOOLS: _has_items(fields.get("tools")) or _has_items(fields.get("functions")),
@@ -68,6 +68,9 @@ def _features(body: JsonBody, size: PromptSize, *, stream: bool) -> frozenset[Fe
         Feature.LOGPROBS: field(body, "logprobs", bool, "true or false"),
         Feature.VISION: size.images,
         Feature.AUDIO: size.audios or _speaks_of(fields.get("modalities"), b'"audio"'),
+        Feature.FILES: size.files,
+        Feature.CHOICES: choices > 1,
+        Feature.IMAGE_OUTPUT: _speaks_of(fields.get("modalities"), b'"image"'),
         Feature.STREAMING: stream,
     }
     return frozenset([feature for feature, is_needed in needed.items() if is_needed])

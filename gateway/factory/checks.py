@@ -1,4 +1,4 @@
-"""What ``sluice check`` finds that settings alone can't know: prices that nobody states, kinds that nobody speaks."""
+"""What ``sluice check`` finds that settings alone can't know: prices that nobody states, stores that nobody built."""
 
 from __future__ import annotations
 
@@ -8,18 +8,9 @@ from gateway.catalog.catalog import Catalog
 from gateway.core.errors import Problem
 from gateway.core.types import Caller, Endpoint, Target
 from gateway.factory.targets import build_models
-from gateway.factory.upstreams import unspoken
 from gateway.limits.estimate import IMAGES, is_priced
-from gateway.providers import registry
 from gateway.settings import Document, ExtraCheck, Settings
 from gateway.state.open import unopened
-
-
-def spoken_kinds(settings: Settings, document: Document) -> Iterable[Problem]:
-    """Providers that are on, of a kind that this version has no dialect for."""
-    for name, provider in settings.providers.items():
-        if provider.kind not in registry.OPENAI_LIKE and not provider.is_off:
-            yield document.problem(("providers", name, "kind"), *unspoken(provider.kind))
 
 
 def built_store(settings: Settings, document: Document) -> Iterable[Problem]:

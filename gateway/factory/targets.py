@@ -10,9 +10,9 @@ import msgspec
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.prices import price_from_config
 from gateway.core.exchange import Timeouts
+from gateway.core.kinds import KINDS
 from gateway.core.money import Price, nanousd
 from gateway.core.types import Capabilities, Feature, Model, Route, Target
-from gateway.providers import registry
 from gateway.settings import Settings, model, provider, terms
 
 
@@ -63,7 +63,7 @@ def _capabilities(account: provider.Provider, target: model.Target, known: Capab
         if (value := getattr(target.capabilities, name)) is not None
     }
     capabilities = msgspec.structs.replace(known, **said)
-    lacks = registry.lacks(account.kind)
+    lacks = KINDS[account.kind].lacks
     if not lacks or target.capabilities.features is not None:
         return capabilities
     features = frozenset(Feature) if capabilities.features is None else capabilities.features

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gateway.core.clock import Clock
-from gateway.core.errors import ConfigError, Problem
 from gateway.core.exchange import Transport
+from gateway.core.kinds import KINDS
 from gateway.providers import registry
 from gateway.providers.base import Account
 from gateway.resilience.attempt import Provider
@@ -25,7 +25,7 @@ class Upstreams:
     def __init__(self, settings: Settings, clock: Clock, addresses: Mapping[str, str]) -> None:
         """``addresses`` are base URLs by provider, for those whose settings name none (the simulated ones).
 
-        Raises ConfigError for a kind that has no dialect, or certificates that can't be read.
+        Raises ConfigError for certificates that can't be read.
         """
         self._clock = clock
         self._transports: dict[tuple[object, ...], Transport] = {}
@@ -45,8 +45,6 @@ class Upstreams:
             await transport.aclose()
 
     def _provider(self, name: str, said: Said) -> Provider:
-        if said.kind not in registry.OPENAI_LIKE:
-            raise ConfigError([Problem("configuration", None, f"providers.{name}.kind", *unspoken(said.kind))])
         account = Account(
             name=name,
             kind=said.kind,
@@ -54,8 +52,11 @@ class Upstreams:
             api_key=said.api_key.get_secret_value() if said.api_key else "",
             headers={key: value.get_secret_value() for key, value in said.headers.items()},
             region=said.region,
+            api_version=said.api_version,
+            project=said.project,
+            location=said.location,
         )
-        return Provider(name, registry.dialect(account), self._transport(said))
+        return Provider(name, registry.dialect(account, self._clock), self._transport(said))
 
     def _transport(self, said: Said) -> Transport:
         tls = Tls(ca_file=said.tls.ca_file, client_cert=said.tls.client_cert, client_key=said.tls.client_key)
@@ -73,12 +74,5 @@ class Upstreams:
         return HttpxTransport(clock=self._clock, proxy=proxy, http2=said.transport.http2, tls=tls)
 
 
-def unspoken(kind: str) -> tuple[str, str]:
-    """What is wrong with a kind that has no dialect, and the fix."""
-    fix = f"Set 'enabled: false', or use one of: {', '.join(registry.OPENAI_LIKE)}."
-    return f"this version of Sluice does not speak {kind!r} yet", fix
-
-
 def _base_url(said: Said, address: str) -> str:
-    row = registry.OPENAI_LIKE.get(said.kind)
-    return said.base_url or address or (row.base_url if row else "")
+    return said.base_url or address or KINDS[said.kind].base_url

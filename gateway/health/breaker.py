@@ -67,6 +67,7 @@ NOT_ITS_FAULT = frozenset(
         Reason.TOO_LARGE,
         Reason.CONTEXT_LENGTH,
         Reason.CONTENT_FILTER,
+        Reason.UNSUPPORTED,
         Reason.PROVIDER_LIMIT,
     },
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from gateway.core.clock import Clock
 from gateway.core.errors import UpstreamError
 from gateway.core.types import Call, Event, Target
@@ -40,6 +42,7 @@ class Meter:
         self._clock = clock
         self._usage: Usage | None = None
         self._tokens = 0
+        """Counted since the last usage."""
         self._handed_at: float | None = None
 
     async def read(self) -> Event | None:
@@ -55,6 +58,7 @@ class Meter:
         if event is not None:
             if event.usage is not None:
                 self._usage = event.usage
+                self._tokens = 0
             self._tokens += event.tokens
             if event.finish is not None:
                 self.finish = event.finish
@@ -70,12 +74,19 @@ class Meter:
     def bill(self) -> Bill:
         """What the call costs by what is known now."""
         if self._usage is not None:
-            return bill_of(self.target, self._usage, self._at, is_official=True)
+            return self._official(self._usage)
         if self._call.endpoint in IMAGES and self.error is None:
             # Previews came, and the images they are of are being made: no token of a preview tells what they cost.
             return bill_of_cut_off(self._call, self.target, self._at)
         counted = Usage(input=self._call.needs.input_tokens, output=self._tokens)
         return bill_of(self.target, counted, self._at, is_official=False)
+
+    def _official(self, usage: Usage) -> Bill:
+        """By the provider's own figures. A reply that was cut off has gone on after the last of them."""
+        if self.finish is not None or not self._tokens:
+            return bill_of(self.target, usage, self._at, is_official=True)
+        usage = msgspec.structs.replace(usage, output=usage.output + self._tokens)
+        return bill_of(self.target, usage, self._at, is_official=False)
 
     def close(self) -> None:
         """Let go of the reply, wherever it is."""

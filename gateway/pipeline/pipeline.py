@@ -102,7 +102,7 @@ class Pipeline:
         await ledger.admit(target)
         trial = record.begin(target, self._clock, self._vitals)
         try:
-            reply = await attempt(provider, record.call, request, target.timeouts, deadline=deadline, clock=self._clock)
+            reply = await attempt(provider, record.call, target, request, deadline=deadline, clock=self._clock)
         except UpstreamError as error:
             trial.end(error)
             ledger.give_back()

@@ -26,6 +26,11 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str] = {}
     """Sent with every request, after the dialect's own and instead of those of the same name."""
     region: str | None = None
+    api_version: str | None = None
+    """Azure's."""
+    project: str | None = None
+    location: str | None = None
+    """Vertex's."""
 
     def __repr__(self) -> str:
         return f"<Account {self.name}: {self.kind} at {self.base_url}>"
@@ -58,12 +63,13 @@ class Dialect(Protocol):
     def encode(self, call: Call, target: Target) -> HttpRequest:
         """The request that asks ``target`` for what ``call`` wants.
 
-        Raises CallError for what this format can't say, naming the field.
+        Raises InvalidRequest for what is wrong in any format, and UpstreamError (UNSUPPORTED) for what this format
+        can't say and another may, naming the field. What is but a hint (``seed``, ``user``) is left out instead.
         """
         ...
 
-    def decoder(self, call: Call, head: HttpHead) -> Decoder:
-        """A fresh decoder for a reply with a status below 300."""
+    def decoder(self, call: Call, target: Target, head: HttpHead) -> Decoder:
+        """A fresh decoder for ``target``'s reply to ``call`` with a status below 300."""
         ...
 
     def failure(self, head: HttpHead, body: bytes) -> UpstreamError:

@@ -10,8 +10,8 @@ import msgspec
 
 from gateway.core.clock import Clock
 from gateway.core.errors import UpstreamError
-from gateway.core.exchange import HttpReply, HttpRequest, Timeouts, Transport
-from gateway.core.types import Call, Event
+from gateway.core.exchange import HttpReply, HttpRequest, Signer, Transport
+from gateway.core.types import Call, Event, Target
 from gateway.providers.base import Decoder, Dialect
 from gateway.wire.framing import Framer, framer
 
@@ -24,6 +24,7 @@ class Provider(msgspec.Struct, frozen=True):
     name: str
     dialect: Dialect
     transport: Transport
+    signer: Signer | None = None
 
 
 class Reply:
@@ -121,20 +122,22 @@ class Reply:
 
 
 async def attempt(
-    provider: Provider, call: Call, request: HttpRequest, timeouts: Timeouts, *, deadline: float, clock: Clock
+    provider: Provider, call: Call, target: Target, request: HttpRequest, *, deadline: float, clock: Clock
 ) -> Reply:
-    """Send ``request``, which ``provider``'s dialect made for ``call``, and wait for the first event.
+    """Send ``request``, which ``provider``'s dialect made for ``call`` and ``target``, and wait for the first event.
 
     ``deadline`` is the call's, in monotonic seconds. Raises UpstreamError. Cancelled or failed, it leaves nothing open.
     """
     dialect = provider.dialect
     began = clock.monotonic()
-    http = await provider.transport.send(request, timeouts, deadline)
+    if provider.signer is not None:
+        request = await provider.signer.sign(request)
+    http = await provider.transport.send(request, target.timeouts, deadline)
     try:
         head = http.head
         if head.status >= 300:
             raise dialect.failure(head, await _error_body(http))
-        decoder = dialect.decoder(call, head)
+        decoder = dialect.decoder(call, target, head)
         reply = Reply(http, decoder, framer(decoder.framing), clock, clock.monotonic() - began)
         await reply.begin()
     except BaseException:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from gateway.core.errors import Reason, UpstreamError
+from gateway.core.errors import NOTHING_SENT, UpstreamError
 from gateway.core.types import Route, Target
 from gateway.resilience.verdict import VERDICTS, Verdict
 
@@ -64,7 +64,7 @@ class Course:
     def failed(self, target: Target, error: UpstreamError) -> None:
         """An attempt on ``target`` failed."""
         self.failures.append(Failure(target, error))
-        self._left -= error.reason is not Reason.PROVIDER_LIMIT
+        self._left -= error.reason not in NOTHING_SENT
         verdict = VERDICTS[error.reason]
         if verdict is Verdict.AGAIN:
             self._again.append(target)

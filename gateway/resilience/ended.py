@@ -11,6 +11,7 @@ from gateway.resilience.course import Failure
 # The provider's own 400, 413 and 422 are the client's to mend; so are these two, which it may answer with any status.
 _CLIENTS_FAULT = {
     Reason.INVALID_REQUEST: None,
+    Reason.UNSUPPORTED: None,
     Reason.TOO_LARGE: "request_too_large",
     Reason.CONTEXT_LENGTH: "context_length_exceeded",
     Reason.CONTENT_FILTER: "content_filter",
@@ -21,13 +22,15 @@ _LATE = frozenset({Reason.CONNECT_TIMEOUT, Reason.FIRST_BYTE_TIMEOUT, Reason.IDL
 
 def ended(failures: Sequence[Failure]) -> CallError:
     """The error for a call whose attempts all failed, at least one of them."""
-    last = failures[-1].error
+    # That one target's format can't say it is no news where others could and failed.
+    asked = [failure for failure in failures if failure.error.reason is not Reason.UNSUPPORTED] or failures
+    last = asked[-1].error
     if last.reason in _CLIENTS_FAULT:
         status = last.status if last.status in (400, 413, 422) else 400
         code = _CLIENTS_FAULT[last.reason] or last.code
         return RequestRefused(status, last.message, param=last.param, code=code)
     message = "no provider could serve this call: " + "; ".join(map(_line, failures))
-    reasons = {failure.error.reason for failure in failures}
+    reasons = {failure.error.reason for failure in asked}
     if reasons <= _FULL and reasons != {Reason.QUOTA}:
         return AttemptsFailed(
             message,

@@ -40,5 +40,6 @@ VERDICTS: dict[Reason, Verdict] = {
     Reason.CONTEXT_LENGTH: Verdict.LARGER_CONTEXT,
     Reason.CONTENT_FILTER: Verdict.IF_ALLOWED,
     Reason.CONFLICT: Verdict.AGAIN,
+    Reason.UNSUPPORTED: Verdict.ELSEWHERE,
     Reason.PROVIDER_LIMIT: Verdict.ELSEWHERE,
 }

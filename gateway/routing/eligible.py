@@ -46,6 +46,10 @@ FIELD_OF = {
     Feature.JSON_SCHEMA: "response_format",
     Feature.LOGPROBS: "logprobs",
     Feature.STREAMING: "stream",
+    Feature.FILES: "messages",
+    Feature.CHOICES: "n",
+    Feature.IMAGE_OUTPUT: "modalities",
+    Feature.IMAGE_LINKS: "response_format",
     Feature.MASK: "mask",
     Feature.TRANSPARENT: "background",
 }

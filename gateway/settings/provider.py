@@ -1,14 +1,19 @@
 """One account at one upstream API."""
 
 import re
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
-from gateway.settings.kinds import KINDS, Kind
+from gateway.core.kinds import KINDS
 from gateway.settings.terms import Budget, Limits, PriceSetting, Timeouts
 from gateway.settings.values import BaseUrl, Free, Secret, Section, Text, Wrong
+
+if TYPE_CHECKING:
+    KindName = str
+else:
+    KindName = Literal[tuple(KINDS)]
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _OURS = frozenset(("host", "content-length", "transfer-encoding", "connection", "content-type", "accept-encoding"))
@@ -81,7 +86,7 @@ class Tls(Section):
 class Provider(Section):
     """One account at one upstream API. One whose credential expands to nothing is off, which is said at start."""
 
-    kind: Kind = Field(description="Which API it speaks.")
+    kind: KindName = Field(description="Which API it speaks.")
     enabled: bool = Field(default=True, description="`false` turns it off, with all targets that use it.")
     api_key: Annotated[Secret, AfterValidator(_sendable)] | None = Field(
         default=None, description="Its API key. Empty: the provider is off, but for one's own servers, which need none."

@@ -2,9 +2,10 @@
 
 import pytest
 
-from gateway.catalog.catalog import SELLERS, Catalog, Source
+from gateway.catalog.catalog import Catalog, Source
 from gateway.catalog.images import load_images
 from gateway.catalog.models import load_models
+from gateway.core.kinds import KINDS
 from gateway.core.types import Endpoint, Feature
 from gateway.core.usage import Usage
 from tests.clock import FrozenClock
@@ -62,7 +63,7 @@ def test_an_unknown_price_is_none_and_never_zero(catalog, kind, model):
 
 
 def test_no_listed_price_is_zero_but_those_that_say_free(catalog, listing):
-    kinds = {seller: kind for kind, seller in SELLERS.items() if seller}
+    kinds = {row.price_list: kind for kind, row in KINDS.items() if row.price_list}
     for id in listing.providers:
         for row in listing.provider(id).rows if id in kinds else ():
             price = catalog.entry(kinds[id], row.id).price

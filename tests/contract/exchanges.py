@@ -18,8 +18,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from gateway.core.kinds import KINDS
 from gateway.core.types import Endpoint
-from gateway.providers.registry import OPENAI_LIKE
+from gateway.providers.registry import DIALECTS
 
 HERE = Path(__file__).parent
 RECORDINGS = Path(os.environ.get("SLUICE_RECORDINGS", HERE.parents[2] / "shared" / "recordings"))
@@ -157,7 +158,8 @@ def _body(given: Any) -> bytes:
 
 
 def _is_spoken(provider: str) -> bool:
-    return OF_AZURE.get(provider, provider) in OPENAI_LIKE
+    kind = OF_AZURE.get(provider, provider)
+    return kind in KINDS and kind not in DIALECTS
 
 
 @cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.catalog.catalog import Catalog
-from gateway.factory.checks import built_store, known_prices, spoken_kinds
+from gateway.factory.checks import built_store, known_prices
 from gateway.settings import check
 
 
@@ -14,27 +14,10 @@ def found(tmp_path):
     def found(text):
         path = tmp_path / "sluice.yaml"
         path.write_text(text)
-        _, problems = check(path, {}, extra_checks=[spoken_kinds, built_store, known_prices(Catalog.load())])
+        _, problems = check(path, {}, extra_checks=[built_store, known_prices(Catalog.load())])
         return [(problem.line, problem.path, problem.is_warning) for problem in problems]
 
     return found
-
-
-AZURE = """\
-providers:
-  az: {kind: azure, base_url: "https://x.openai.azure.com", api_key: "%s"}
-  sim: {kind: simulator, price: free}
-models:
-  m: {targets: [az/gpt-4o, sim/sim-chat]}
-"""
-
-
-def test_a_kind_that_nobody_speaks_yet_is_an_error_on_its_line(found):
-    assert found(AZURE % "k") == [(2, "providers.az.kind", False)]
-
-
-def test_a_kind_that_nobody_speaks_yet_may_stand_by_while_it_is_off(found):
-    assert found(AZURE % "") == [(2, "providers.az", True)]
 
 
 UNPRICED = """\

@@ -7,7 +7,6 @@ import asyncio
 import pytest
 
 from gateway.core.errors import Reason, UpstreamError
-from gateway.core.exchange import Timeouts
 from gateway.providers import registry
 from gateway.resilience.attempt import MAX_ERROR_BODY, Provider, attempt
 from tests.clock import FrozenClock
@@ -23,7 +22,7 @@ async def ask(transport, *, stream: bool = False, clock=None):
     call = json_call(BODY, stream=stream)
     provider = Provider("acme", registry.dialect(account()), transport)
     request = provider.dialect.encode(call, TARGET)
-    return await attempt(provider, call, request, Timeouts(), deadline=2_000.0, clock=clock or FrozenClock())
+    return await attempt(provider, call, TARGET, request, deadline=2_000.0, clock=clock or FrozenClock())
 
 
 async def refused(transport, **more) -> UpstreamError:

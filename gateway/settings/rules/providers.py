@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from gateway.settings.kinds import KINDS
+from gateway.core.kinds import KINDS
 from gateway.settings.provider import Provider
 from gateway.settings.reader import Place
 from gateway.settings.rules.view import View

@@ -12,7 +12,7 @@ from gateway.core.errors import Reason, UpstreamError
 from gateway.core.exchange import HttpHead
 from gateway.core.types import Endpoint, Needs
 from gateway.providers import registry
-from tests.providers.calls import account, json_call
+from tests.providers.calls import TARGET, account, json_call
 
 SSE = HttpHead(200, [(b"content-type", b"text/event-stream")])
 JSON = HttpHead(200, [(b"content-type", b"application/json")])
@@ -20,7 +20,7 @@ JSON = HttpHead(200, [(b"content-type", b"application/json")])
 
 def decoder(kind="openai", head=JSON, endpoint=Endpoint.CHAT, **fields):
     call = json_call({"model": "p", "messages": []}, endpoint, **fields)
-    return registry.dialect(account(kind)).decoder(call, head)
+    return registry.dialect(account(kind)).decoder(call, TARGET, head)
 
 
 def stream(kind="openai", **fields):

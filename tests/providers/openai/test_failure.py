@@ -10,7 +10,7 @@ from gateway.core.errors import Reason, UpstreamError
 from gateway.core.exchange import HttpHead
 from gateway.core.types import Endpoint
 from gateway.providers import registry
-from tests.providers.calls import account, json_call
+from tests.providers.calls import TARGET, account, json_call
 
 
 def failed(status, body, **headers):
@@ -121,7 +121,7 @@ def test_a_key_that_is_echoed_within_a_success_is_struck_out(endpoint, stream):
     body = b'{"error":{"message":"boom: Bearer sk-secret"}}'
 
     with pytest.raises(UpstreamError) as caught:
-        registry.dialect(account()).decoder(call, head).decode(b"data: " + body + b"\n\n" if stream else body)
+        registry.dialect(account()).decoder(call, TARGET, head).decode(b"data: " + body + b"\n\n" if stream else body)
 
     assert caught.value.message == "boom: Bearer [redacted]"
 

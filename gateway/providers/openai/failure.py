@@ -14,22 +14,8 @@ import msgspec
 from gateway.core.body import NOT_JSON
 from gateway.core.errors import Reason, UpstreamError
 from gateway.core.exchange import HttpHead
+from gateway.providers.failure import by_status, refusal, retry_after_s
 
-MAX_MESSAGE = 2_000
-MAX_NAME = 256
-
-_BY_STATUS = {
-    401: Reason.AUTH,
-    402: Reason.QUOTA,
-    403: Reason.AUTH,
-    404: Reason.NOT_FOUND,
-    408: Reason.CONFLICT,
-    409: Reason.CONFLICT,
-    413: Reason.TOO_LARGE,
-    429: Reason.RATE_LIMITED,
-    503: Reason.OVERLOADED,
-    529: Reason.OVERLOADED,
-}
 _BY_CODE = {
     "insufficient_quota": Reason.QUOTA,
     "billing_hard_limit_reached": Reason.QUOTA,
@@ -79,26 +65,15 @@ def failure_in_reply(error: Any, *, secrets: Sequence[str]) -> UpstreamError:
 
 def _error(status: int, words: _Words, retry_after: float | None, secrets: Sequence[str]) -> UpstreamError:
     reason = _reason(status, words)
-    if reason is Reason.AUTH:
-        # Providers repeat parts of the key in these.
-        message = "the provider does not accept the configured credential"
-    else:
-        message = _relayed(words.message, secrets, MAX_MESSAGE) or f"the provider answered {status}"
-    return UpstreamError(
+    return refusal(
         reason,
-        message,
-        status=status,
+        status,
+        words.message,
+        secrets=secrets,
         retry_after_s=retry_after,
-        param=_relayed(words.param, secrets, MAX_NAME) or None,
-        code=_relayed(words.code, secrets, MAX_NAME) or None,
+        param=words.param,
+        code=words.code,
     )
-
-
-def _relayed(text: str, secrets: Sequence[str], most: int) -> str:
-    """``text`` as far as a client may have it. Cut last: a secret across the cut would else show its first half."""
-    for secret in secrets:
-        text = text.replace(secret, "[redacted]")
-    return text[:most]
 
 
 def _reason(status: int, words: _Words) -> Reason:
@@ -107,31 +82,7 @@ def _reason(status: int, words: _Words) -> Reason:
         return Reason.CONTEXT_LENGTH
     if told is not None and (status in (400, 413, 422, 429) or status >= 500):
         return told
-    found = _BY_STATUS.get(status)
-    if found is not None:
-        return found
-    if status >= 500:
-        return Reason.SERVER_ERROR
-    return Reason.INVALID_REQUEST if status >= 400 else Reason.UNREADABLE
-
-
-def retry_after_s(head: HttpHead) -> float | None:
-    """``retry-after-ms`` or ``retry-after`` in seconds. Its date form is not read: providers don't send it, and it
-    would need a clock. https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
-    """
-    for name, scale in ((b"retry-after-ms", 1_000.0), (b"retry-after", 1.0)):
-        value = head.get(name)
-        if value is not None and (number := _number(value)) is not None and number > 0:
-            return number / scale
-    return None
-
-
-def _number(value: bytes) -> float | None:
-    try:
-        number = float(value)
-    except ValueError:
-        return None
-    return number if 0 <= number < 1e9 else None  # leaves out nan and inf too
+    return by_status(status)
 
 
 def _text(value: Any) -> str:

@@ -1,6 +1,6 @@
 """OpenAI's own format, for OpenAI and everyone who speaks it: encode is a splice, decode a look.
 
-Clients speak this format too, so bodies pass through: fields are taken off or renamed as the provider's row says, the
+Clients speak this format too, so bodies pass through: fields are taken off or renamed as the row of its kind says, the
 values in between stay the bytes that the client sent. https://platform.openai.com/docs/api-reference
 """
 
@@ -13,14 +13,15 @@ from urllib.parse import urlsplit
 import msgspec
 
 from gateway.core.body import NOT_JSON, FormBody, FormFile, JsonBody
+from gateway.core.clock import Clock
 from gateway.core.errors import InvalidRequest, UpstreamError
 from gateway.core.exchange import Buffer, Header, HttpHead, HttpRequest, Origin, Pieces
+from gateway.core.kinds import Kind
 from gateway.core.types import Call, Endpoint, Target
 from gateway.providers.base import Account, Decoder
-from gateway.providers.openai_failure import failure
-from gateway.providers.openai_reply import WholeReply
-from gateway.providers.openai_stream import ChatStream, ImageStream
-from gateway.providers.row import Row
+from gateway.providers.openai.failure import failure
+from gateway.providers.openai.reply import WholeReply
+from gateway.providers.openai.stream import ChatStream, ImageStream
 
 SHORTEST_SECRET = 8
 LARGE = 64 * 1024
@@ -35,9 +36,12 @@ class OpenAI:
     client could end a part early and smuggle in a field.
     """
 
-    def __init__(self, account: Account, row: Row, *, boundary: Callable[[], str] = secrets.token_hex) -> None:
+    def __init__(
+        self, account: Account, kind: Kind, clock: Clock, *, boundary: Callable[[], str] = secrets.token_hex
+    ) -> None:
         self.account = account
-        self._row = row
+        self._kind = kind
+        self._clock = clock
         self._boundary = boundary
         base = account.base_url.rstrip("/")
         self._origin = Origin.of(base)
@@ -45,7 +49,7 @@ class OpenAI:
         self._paths = {endpoint: f"{prefix}/{endpoint.value}".encode() for endpoint in Endpoint}
         self._headers = _headers(account)
         self._json_headers: tuple[Header, ...] = ((b"content-type", b"application/json"), *self._headers)
-        self._dropped = row.refuses | {"route"}
+        self._dropped = kind.refuses | {"route"}
         # A header may be the credential. What is shorter than any key is a word, and words are not struck out.
         self._secrets = [text for text in (account.api_key, *account.headers.values()) if len(text) >= SHORTEST_SECRET]
 
@@ -59,11 +63,11 @@ class OpenAI:
         headers = ((b"content-type", form.content_type), *self._headers)
         return HttpRequest(b"POST", self._origin, path, headers, form)
 
-    def decoder(self, call: Call, head: HttpHead) -> Decoder:
+    def decoder(self, call: Call, target: Target, head: HttpHead) -> Decoder:  # noqa: ARG002
         if not call.stream or head.media_type == b"application/json":
-            return WholeReply(call, self._row, self._secrets)
+            return WholeReply(call, self._kind, self._secrets)
         if call.endpoint is Endpoint.CHAT:
-            return ChatStream(call, self._row, self._secrets)
+            return ChatStream(call, self._kind, self._secrets)
         return ImageStream(call, self._secrets)
 
     def failure(self, head: HttpHead, body: bytes) -> UpstreamError:
@@ -77,11 +81,11 @@ class OpenAI:
         fields["model"] = msgspec.Raw(_encode(target.model))
         for name in self._dropped:
             fields.pop(name, None)
-        for name, theirs in self._row.renames.items():
+        for name, theirs in self._kind.renames.items():
             if name in fields:
                 fields.setdefault(theirs, fields.pop(name))
         if call.stream and call.endpoint is Endpoint.CHAT:
-            if not self._row.takes_stream_options:
+            if not self._kind.takes_stream_options:
                 fields.pop("stream_options", None)
             elif not call.wants_usage:
                 fields["stream_options"] = _with_usage(fields.get("stream_options"))
@@ -97,7 +101,7 @@ class OpenAI:
             if name.endswith("[]"):
                 yield name, value
             elif name in checked:
-                yield self._row.renames.get(name, name), checked.pop(name)
+                yield self._kind.renames.get(name, name), checked.pop(name)
 
     def __repr__(self) -> str:
         return f"<OpenAI {self.account!r}>"

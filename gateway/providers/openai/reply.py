@@ -9,12 +9,12 @@ import msgspec
 from gateway.core.body import NOT_JSON
 from gateway.core.errors import Reason, UpstreamError
 from gateway.core.exchange import Framing
+from gateway.core.kinds import Kind
 from gateway.core.types import Call, Endpoint, Event
 from gateway.core.usage import Usage
-from gateway.providers.openai_failure import failure_in_reply
-from gateway.providers.openai_usage import billed_chat_usage, image_usage, with_bill
-from gateway.providers.openai_values import BYTES_A_TOKEN, EMPTY, is_given, said, size, unreadable
-from gateway.providers.row import Row
+from gateway.providers.openai.failure import failure_in_reply
+from gateway.providers.openai.usage import billed_chat_usage, image_usage, with_bill
+from gateway.providers.openai.values import BYTES_A_TOKEN, EMPTY, is_given, said, size, unreadable
 
 
 class _Choice(msgspec.Struct, gc=False):
@@ -39,9 +39,9 @@ class WholeReply:
 
     framing: Framing = "whole"
 
-    def __init__(self, call: Call, row: Row, secrets: Sequence[str] = ()) -> None:
+    def __init__(self, call: Call, kind: Kind, secrets: Sequence[str] = ()) -> None:
         self._call = call
-        self._row = row
+        self._kind = kind
         self._secrets = secrets
         self._seen = False
 
@@ -71,11 +71,11 @@ class WholeReply:
         if not reply.choices:
             raise UpstreamError(Reason.UNREADABLE, "the provider's reply has no 'choices'")
         tokens = sum(size(choice.message) for choice in reply.choices) // BYTES_A_TOKEN
-        usage = billed_chat_usage(reply.usage, self._row)
+        usage = billed_chat_usage(reply.usage, self._kind)
         return Event(body, tokens=tokens, usage=usage, finish=reply.choices[0].finish_reason)
 
     def _usage_of_data(self, reply: _Whole, count: int) -> Usage | None:
         if self._call.endpoint is Endpoint.EMBEDDINGS:
-            return billed_chat_usage(reply.usage, self._row)
+            return billed_chat_usage(reply.usage, self._kind)
         usage = image_usage(reply.usage, self._call, images=count, quality=reply.quality or "", size=reply.size or "")
-        return with_bill(usage, reply.usage, self._row)
+        return with_bill(usage, reply.usage, self._kind)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
+from gateway.core.kinds import Kind
 from gateway.core.money import nanousd
 from gateway.core.types import Call
 from gateway.core.usage import Usage
-from gateway.providers.openai_values import is_given, said
-from gateway.providers.row import Row
+from gateway.providers.openai.values import is_given, said
 
 MOST_USD = 1_000_000
 """A bill beyond it is a slip of the provider, not a cost."""
@@ -86,45 +87,44 @@ def image_usage(raw: msgspec.Raw, call: Call, *, images: int, quality: str, size
     )
 
 
-def billed_chat_usage(raw: msgspec.Raw, row: Row) -> Usage | None:
+def billed_chat_usage(raw: msgspec.Raw, kind: Kind) -> Usage | None:
     """The usage of a chat or an embedding, with the provider's own bill where it states one; None for no usage."""
     found = chat_usage(raw) if is_given(raw) else None
     if found is None:
         return None
     usage, given = found
-    bill = row.bill(given) if row.bill else None
+    bill = stated_bill(given, kind)
     return usage if bill is None else msgspec.structs.replace(usage, cost_nanousd=bill)
 
 
-def with_bill(usage: Usage, raw: msgspec.Raw, row: Row) -> Usage:
+def with_bill(usage: Usage, raw: msgspec.Raw, kind: Kind) -> Usage:
     """``usage`` with the bill that its object ``raw`` states, if the provider states any."""
-    if row.bill is None or not is_given(raw):
+    if kind.bill is None or not is_given(raw):
         return usage
     given = said(raw)
-    bill = row.bill(given) if isinstance(given, dict) else None
+    bill = stated_bill(given, kind) if isinstance(given, dict) else None
     return usage if bill is None else msgspec.structs.replace(usage, cost_nanousd=bill)
 
 
-def openrouter_bill(usage: Mapping[str, Any]) -> int | None:
-    """``cost``: USD charged to the account; with a key of one's own, what that key's provider charges comes on top.
+def stated_bill(usage: Mapping[str, Any], kind: Kind) -> int | None:
+    """What the provider itself charges, in nano-dollars; None where it doesn't say so.
 
+    With a key of one's own at a reseller, what that key's provider charges comes on top.
     https://openrouter.ai/docs/use-cases/usage-accounting
     """
-    cost = _dollars(usage, "cost")
-    if cost is None or usage.get("is_byok") is not True:
+    bill = kind.bill
+    if bill is None:
+        return None
+    *outer, name = bill.path
+    stated = usage
+    for part in outer:
+        stated = _part(stated, part)
+    cost = _dollars(stated, name, bill.per_usd)
+    if cost is None or (cost == 0 and not bill.is_zero_known):
+        return None
+    if usage.get("is_byok") is not True:
         return cost
     return cost + (_dollars(_part(usage, "cost_details"), "upstream_inference_cost") or 0)
-
-
-def perplexity_bill(usage: Mapping[str, Any]) -> int | None:
-    """``cost.total_cost``: USD, with the fee for the search. https://docs.perplexity.ai/getting-started/pricing"""
-    return _dollars(_part(usage, "cost"), "total_cost")
-
-
-def xai_bill(usage: Mapping[str, Any]) -> int | None:
-    """``cost_in_usd_ticks``: ten-billionths of a dollar; 0 where it is not reckoned. https://docs.x.ai/docs/models"""
-    ticks = _count(usage, "cost_in_usd_ticks")
-    return -(-ticks // 10) if ticks else None
 
 
 def _object(raw: msgspec.Raw) -> dict[str, Any]:
@@ -142,9 +142,9 @@ def _count(given: Mapping[str, Any], name: str) -> int:
     return min(int(count), MOST_TOKENS) if isinstance(count, int | float) and count > 0 else 0
 
 
-def _dollars(given: Mapping[str, Any], name: str) -> int | None:
-    """An amount in USD as nano-dollars; None for what is no sane one."""
+def _dollars(given: Mapping[str, Any], name: str, per_usd: int = 1) -> int | None:
+    """An amount of money as nano-dollars; None for what is no sane one."""
     amount = given.get(name)
-    if isinstance(amount, bool) or not isinstance(amount, int | float) or not 0 <= amount <= MOST_USD:
+    if isinstance(amount, bool) or not isinstance(amount, int | float) or not 0 <= amount <= MOST_USD * per_usd:
         return None
-    return nanousd(amount)
+    return nanousd(amount) if per_usd == 1 else nanousd(Decimal(str(amount)) / per_usd)

@@ -9,12 +9,12 @@ import msgspec
 from gateway.core.body import NOT_JSON
 from gateway.core.errors import Reason, UpstreamError
 from gateway.core.exchange import Framing
+from gateway.core.kinds import Kind
 from gateway.core.types import Call, Event
 from gateway.core.usage import Usage
-from gateway.providers.openai_failure import failure_in_reply
-from gateway.providers.openai_usage import billed_chat_usage, image_usage
-from gateway.providers.openai_values import BYTES_A_TOKEN, EMPTY, is_given, said, size, unreadable
-from gateway.providers.row import Row
+from gateway.providers.openai.failure import failure_in_reply
+from gateway.providers.openai.usage import billed_chat_usage, image_usage
+from gateway.providers.openai.values import BYTES_A_TOKEN, EMPTY, is_given, said, size, unreadable
 
 
 class _Delta(msgspec.Struct, gc=False):
@@ -79,10 +79,10 @@ class _Stream:
 class ChatStream(_Stream):
     """Chunks of a chat."""
 
-    def __init__(self, call: Call, row: Row, secrets: Sequence[str] = ()) -> None:
+    def __init__(self, call: Call, kind: Kind, secrets: Sequence[str] = ()) -> None:
         super().__init__(secrets)
-        self._strips_null = row.marks_usage_null and not call.wants_usage
-        self._row = row
+        self._strips_null = kind.marks_usage_null and not call.wants_usage
+        self._kind = kind
         self._choices: dict[bytes, bool] | None = {} if call.needs.choices > 1 else None
         """Whether those that have begun have ended: of several, one that has says nothing of the others."""
 
@@ -115,9 +115,9 @@ class ChatStream(_Stream):
         return (Event(self._take(frame), tokens, usage, finish=finish),)
 
     def _usage(self, chunk: _Chunk) -> Usage | None:
-        usage = billed_chat_usage(chunk.usage, self._row)
+        usage = billed_chat_usage(chunk.usage, self._kind)
         if usage is None and chunk.x_groq is not None:
-            return billed_chat_usage(chunk.x_groq.usage, self._row)
+            return billed_chat_usage(chunk.x_groq.usage, self._kind)
         return usage
 
     def _read(self, data: bytes) -> _Chunk:
