@@ -102,7 +102,7 @@ class Thought(msgspec.Struct, frozen=True, omit_defaults=True):
     sends back only its own. https://openrouter.ai/docs/use-cases/reasoning-tokens
     """
 
-    type: str = "reasoning.text"
+    type: str = msgspec.field(default_factory=lambda: "reasoning.text")  # clients are told it, omit_defaults or not
     text: str | None = None
     signature: str | None = None
     summary: str | None = None
