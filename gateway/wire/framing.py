@@ -7,6 +7,7 @@ from typing import Protocol
 
 from gateway.core.errors import Reason, UpstreamError
 from gateway.core.exchange import Framing
+from gateway.wire.eventstream import EventStreamFramer
 from gateway.wire.sse import SseFramer
 
 MAX_BODY_BYTES = 256 * 1024 * 1024
@@ -64,7 +65,11 @@ class WholeFramer:
         self._size = 0
 
 
-_FRAMERS: dict[str, Callable[[], Framer]] = {"whole": WholeFramer, "sse": SseFramer}
+_FRAMERS: dict[str, Callable[[], Framer]] = {
+    "whole": WholeFramer,
+    "sse": SseFramer,
+    "eventstream": EventStreamFramer,
+}
 
 
 def framer(framing: Framing) -> Framer:
