@@ -111,7 +111,7 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
     audio_input: int = 0
     audio_output: int = 0
     per_request: int = 0
-    """Nano-dollars a call, whatever its size."""
+    """Nano-dollars an upstream request, whatever its size."""
     per_image: Mapping[str, int] = {}
     source: str = ""
     """Where the figures come from: ``config``, or a catalog's name and date."""
@@ -140,8 +140,8 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.per_image) and not self.image_output
 
     def cost(self, usage: Usage) -> int:
-        """The bill for ``usage``, in nano-dollars."""
-        if self.tiers and (tier := self.for_input(usage.total_input)) is not self:
+        """The bill for ``usage``, in nano-dollars. Of several requests each is as long as the others."""
+        if self.tiers and (tier := self.for_input(-(-usage.total_input // usage.requests))) is not self:
             return tier.cost(usage)
         tokens = (
             usage.input * self.input
@@ -155,7 +155,7 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
             + usage.audio_input * self.audio_input
             + usage.audio_output * self.audio_output
         )
-        bill = self.per_request - (-tokens // PER_MILLION)
+        bill = usage.requests * self.per_request - (-tokens // PER_MILLION)
         if usage.images and (self.is_by_image or not usage.image_output):
             bill += usage.images * self.image(usage.image_line)
         return bill

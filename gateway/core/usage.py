@@ -18,6 +18,8 @@ TOKEN_KINDS = (
 )
 """The parts of a Usage that are tokens. They don't overlap: their sum is the whole."""
 
+_COUNTS = (*TOKEN_KINDS, "images", "requests")
+
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Tokens and images of one reply, in parts that do not overlap: their sum is the whole.
@@ -42,8 +44,24 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Images produced."""
     image_line: str = ""
     """``quality/size`` of those images, as the price list names it."""
+    requests: int = 1
+    """Upstream requests that it took: some prices charge for each."""
     cost_nanousd: int | None = None
     """The provider's own bill, where it states one (OpenRouter does): then it is the truth."""
+
+    def plus(self, other: Usage) -> Usage:
+        """What two replies to parts of one call consumed together.
+
+        Images of different lines have none in common: they cost what the price list says of any other. A bill that
+        only one provider stated is no bill of both.
+        """
+        mine, theirs = self.cost_nanousd, other.cost_nanousd
+        counts = {name: getattr(self, name) + getattr(other, name) for name in _COUNTS}
+        return Usage(
+            **counts,
+            image_line=self.image_line if self.image_line == other.image_line else "",
+            cost_nanousd=None if mine is None or theirs is None else mine + theirs,
+        )
 
     @property
     def total_input(self) -> int:

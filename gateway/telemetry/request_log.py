@@ -64,7 +64,7 @@ def json_line(outcome: Outcome) -> bytes:
                 "provider": outcome.provider,
                 "target": outcome.target,
                 "attempts": [_attempt(attempt) for attempt in outcome.attempts],
-                "usage": {name: count for name in USAGE_FIELDS if (count := getattr(usage, name))},
+                "usage": _usage(usage),
                 "usage_official": outcome.is_usage_official,
                 "cost_usd": usd(outcome.cost_nanousd),
                 "cost_nanousd": outcome.cost_nanousd,
@@ -78,6 +78,13 @@ def json_line(outcome: Outcome) -> bytes:
         )
         + b"\n"
     )
+
+
+def _usage(usage: Usage) -> dict[str, int]:
+    counts = {name: count for name in USAGE_FIELDS if (count := getattr(usage, name))}
+    if usage.requests > 1:
+        counts["requests"] = usage.requests
+    return counts
 
 
 def _attempt(attempt: Attempt) -> dict[str, Any]:

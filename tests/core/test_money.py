@@ -110,3 +110,32 @@ def test_the_parts_of_a_usage_add_up():
 
     assert usage.total_input == 63
     assert Usage(output=1, reasoning=2, image_output=4, audio_output=8).total == 15
+
+
+def test_each_upstream_request_costs_what_a_request_costs():
+    price = Price(per_request=500, per_image={"default": 7})
+
+    assert price.cost(Usage(images=3, requests=3)) == 3 * 500 + 3 * 7
+    assert price.cost(Usage(images=3)) == 500 + 3 * 7
+
+
+def test_several_short_inputs_are_no_long_one():
+    price = Price(input=1_000_000, tiers=(Tier(200_000, Price(input=2_000_000)),))
+
+    assert price.cost(Usage(input=400_000, requests=2)) == 400_000
+    assert price.cost(Usage(input=400_002, requests=2)) == 800_004
+
+
+def test_the_usages_of_parts_add_up():
+    line = "low/1024x1024"
+    first = Usage(input=5, image_output=100, images=1, image_line=line, cost_nanousd=7)
+    both = first.plus(Usage(input=5, output=2, images=2, image_line=line, cost_nanousd=8))
+
+    assert both == Usage(input=10, output=2, image_output=100, images=3, image_line=line, requests=2, cost_nanousd=15)
+    assert both.plus(both).requests == 4
+
+
+def test_parts_that_have_little_in_common_claim_no_more_than_both_say():
+    both = Usage(images=1, image_line="low/1024x1024", cost_nanousd=7).plus(Usage(images=1, image_line="high/auto"))
+
+    assert both == Usage(images=2, image_line="", requests=2)

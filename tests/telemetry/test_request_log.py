@@ -68,7 +68,12 @@ def test_every_fact_of_an_outcome_is_in_the_line():
     renamed = {"at": "time", "is_usage_official": "usage_official", "is_priced": "priced"}
     fields = {renamed.get(name, name) for name in Outcome.__struct_fields__}
     assert fields <= set(json.loads(json_line(outcome())))
-    assert {*USAGE_FIELDS, "image_line", "cost_nanousd"} == set(Usage.__struct_fields__)
+    assert {*USAGE_FIELDS, "image_line", "requests", "cost_nanousd"} == set(Usage.__struct_fields__)
+
+
+def test_upstream_requests_are_told_where_there_were_several():
+    assert json.loads(json_line(outcome(usage=Usage(images=3, requests=3))))["usage"] == {"images": 3, "requests": 3}
+    assert "requests" not in json.loads(json_line(outcome()))["usage"]
 
 
 def test_a_failure_says_its_error_and_a_failure_of_ours_is_a_warning():
