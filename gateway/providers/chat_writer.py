@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,13 +20,16 @@ _DONE = b"data: [DONE]\n\n"
 
 class ChunkWriter:
     """A stream: each ``take`` is what was told since the last one. The role rides on the first chunk, so that nothing
-    is said before the provider has.
+    is said before the provider has, and the reason of the end on the last: some providers name it over and over.
     """
 
     def __init__(self, *, id: str, model: str, created: int, image_line: str = "") -> None:
         self._id = id
         self._model = model
         self._created = created
+        self._own_name = f"{id}/{created}"
+        self._head = b""
+        """What all chunks begin with, once the first is written."""
         self._image_line = image_line
         self._ready: list[Event] = []
         self._data: list[bytes] = []
@@ -33,12 +37,11 @@ class ChunkWriter:
         self._usage: Usage | None = None
         self._usage_is_news = False
         self._finish: str | None = None
-        self._has_begun = False
         self._calls = 0
         self._images = 0
 
     def begin(self, *, id: str = "", model: str = "") -> None:
-        if not self._has_begun:  # a client must not see the name change
+        if not self._head:  # a client must not see the name change
             self._id = id or self._id
             self._model = model or self._model
 
@@ -62,13 +65,15 @@ class ChunkWriter:
         self._calls += 1
         call = {
             "index": index,
-            "id": id or f"call_{self._id}_{index}",
+            "id": id or made_up_id(self._own_name, index),
             "type": "function",
             "function": {"name": name, "arguments": ""},
         }
         self._delta({"tool_calls": [call]}, name)
 
     def arguments(self, fragment: str) -> None:
+        if not self._calls:
+            raise _homeless()
         if fragment:
             call = {"index": self._calls - 1, "function": {"arguments": fragment}}
             self._delta({"tool_calls": [call]}, fragment)
@@ -85,18 +90,22 @@ class ChunkWriter:
 
     def finish(self, reason: str) -> None:
         self._finish = reason
-        self._chunk({}, reason)
 
     def usage(self, usage: Usage) -> None:
         self._usage = usage
         self._usage_is_news = True
+        # It is of the reply so far, with what was told before it.
+        self._tokens = 0
 
     def close(self) -> None:
-        self._flush()
+        if self._finish is None:
+            raise _endless()
+        self._chunk({}, self._finish)
+        self._flush(self._finish)
         usage = with_images(self._usage, self._images, self._image_line)
         if usage is not None:
-            chunk = {**self._head(), "choices": [], "usage": chat_usage(usage)}
-            self._ready.append(Event(b"data: " + _encode(chunk) + b"\n\n", usage=usage, is_usage_frame=True))
+            data = self._head + b'[],"usage":' + _encode(chat_usage(usage)) + b"}\n\n"
+            self._ready.append(Event(data, usage=usage, is_usage_frame=True))
         self._ready.append(Event(_DONE))
 
     def take(self) -> Sequence[Event]:
@@ -107,29 +116,31 @@ class ChunkWriter:
     def _delta(self, delta: dict[str, Any], said: str) -> None:
         if said:
             self._tokens += (len(said) + BYTES_A_TOKEN - 1) // BYTES_A_TOKEN
-        self._chunk(delta, None)
+        self._chunk(delta)
 
-    def _chunk(self, delta: dict[str, Any], finish: str | None) -> None:
-        if not self._has_begun:
-            self._has_begun = True
+    def _chunk(self, delta: dict[str, Any], finish: str | None = None) -> None:
+        if not self._head:
+            self._head = self._opening()
             delta = {"role": "assistant", **delta}
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
-        self._data += (b"data: ", _encode({**self._head(), "choices": [choice]}), b"\n\n")
+        # What all chunks share is encoded once: a stream has one for each token.
+        reason = b"null" if finish is None else _encode(finish)
+        self._data += (self._head, b'[{"index":0,"delta":', _encode(delta), b',"logprobs":null,"finish_reason":')
+        self._data += (reason, b"}]}\n\n")
 
-    def _head(self) -> dict[str, Any]:
-        return {"id": self._id, "object": "chat.completion.chunk", "created": self._created, "model": self._model}
+    def _opening(self) -> bytes:
+        opening = {"id": self._id, "object": "chat.completion.chunk", "created": self._created, "model": self._model}
+        return b"data: " + _encode(opening)[:-1] + b',"choices":'
 
-    def _flush(self) -> None:
+    def _flush(self, finish: str | None = None) -> None:
         """What was told becomes one event: each costs the client's socket a write."""
         if not self._data:
             return
         # Usage that comes before the end counts what a client that hangs up now has used; the last has its own chunk.
-        usage = self._usage if self._usage_is_news and self._finish is None else None
+        usage = self._usage if self._usage_is_news and finish is None else None
         self._usage_is_news = False
-        self._ready.append(Event(b"".join(self._data), self._tokens, usage, finish=self._finish))
+        self._ready.append(Event(b"".join(self._data), self._tokens, usage, finish=finish))
         self._data.clear()
         self._tokens = 0
-        self._finish = None
 
 
 class MessageWriter:
@@ -139,6 +150,7 @@ class MessageWriter:
         self._id = id
         self._model = model
         self._created = created
+        self._own_name = f"{id}/{created}"
         self._image_line = image_line
         self._text: list[str] = []
         self._refusal: list[str] = []
@@ -163,19 +175,21 @@ class MessageWriter:
         self._refusal.append(text)
 
     def thought(self, thought: Thought) -> None:
-        last = self._thoughts[-1] if self._thoughts else None
-        if last is not None and last.index == thought.index and thought.index is not None and last.type == thought.type:
-            self._thoughts[-1] = joined(last, thought)
-        else:
-            self._thoughts.append(thought)
+        for at in range(len(self._thoughts) - 1, -1, -1):
+            if is_same_block(self._thoughts[at], thought):
+                self._thoughts[at] = joined(self._thoughts[at], thought)
+                return
+        self._thoughts.append(thought)
 
     def tool_call(self, id: str, name: str) -> None:
         index = len(self._calls)
         function = {"name": name, "arguments": ""}
-        self._calls.append({"id": id or f"call_{self._id}_{index}", "type": "function", "function": function})
+        self._calls.append({"id": id or made_up_id(self._own_name, index), "type": "function", "function": function})
         self._arguments.append([])
 
     def arguments(self, fragment: str) -> None:
+        if not self._calls:
+            raise _homeless()
         self._arguments[-1].append(fragment)
 
     def image(self, type: str, base64: str) -> None:
@@ -195,7 +209,7 @@ class MessageWriter:
 
     def close(self) -> None:
         if self._finish is None:
-            raise UpstreamError(Reason.UNREADABLE, "the provider's reply does not say why it ended")
+            raise _endless()
         choice = {"index": 0, "message": self._message(), "logprobs": None, "finish_reason": self._finish}
         reply: dict[str, Any] = {
             "id": self._id,
@@ -240,6 +254,20 @@ class MessageWriter:
         return message
 
 
+def made_up_id(name: str, index: int) -> str:
+    """An id for the reply's tool call number ``index``, where the provider gives none.
+
+    It comes back with the conversation, maybe to another provider: letters and digits, at most 40 (OpenAI's bound), and
+    no two alike over all turns. ``name`` is the reply's.
+    """
+    return "call_" + hashlib.blake2s(f"{name}/{index}".encode(), digest_size=12).hexdigest()
+
+
+def is_same_block(first: Thought, more: Thought) -> bool:
+    """Whether these are two pieces of one block of reasoning."""
+    return more.index is not None and first.index == more.index and first.type == more.type
+
+
 def joined(first: Thought, more: Thought) -> Thought:
     """Two pieces of one block of reasoning."""
     return msgspec.structs.replace(
@@ -255,6 +283,14 @@ def joined(first: Thought, more: Thought) -> Thought:
 
 def _sum(first: str | None, more: str | None) -> str | None:
     return more if first is None else first if more is None else first + more
+
+
+def _homeless() -> UpstreamError:
+    return UpstreamError(Reason.UNREADABLE, "the provider's reply has arguments that belong to no tool call")
+
+
+def _endless() -> UpstreamError:
+    return UpstreamError(Reason.UNREADABLE, "the provider's reply does not say why it ended")
 
 
 def _image(type: str, base64: str, index: int) -> dict[str, Any]:

@@ -65,7 +65,8 @@ def refusal(
 
 def relayed(text: str, secrets: Sequence[str], most: int) -> str:
     """``text`` as far as a client may have it. Cut last: a secret across the cut would else show its first half."""
-    for secret in secrets:
+    # The longest first: one may be a part of another.
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = text.replace(secret, "[redacted]")
     return text[:most]
 

@@ -42,7 +42,7 @@ class Writer(Protocol):
         ...
 
     def arguments(self, fragment: str) -> None:
-        """More of the last tool call's arguments: JSON, in pieces."""
+        """More of the last tool call's arguments: JSON, in pieces. Raises UpstreamError (UNREADABLE) if none began."""
         ...
 
     def image(self, type: str, base64: str) -> None:
@@ -58,11 +58,15 @@ class Writer(Protocol):
         ...
 
     def finish(self, reason: str) -> None:
-        """The answer is over: ``stop``, ``length``, ``tool_calls`` or ``content_filter``."""
+        """Why the answer is over: ``stop``, ``length``, ``tool_calls`` or ``content_filter``. The last one told counts,
+        and is passed on at the close.
+        """
         ...
 
     def usage(self, usage: Usage) -> None:
-        """Official usage of the reply so far. May come more than once; the last is the reply's."""
+        """Official usage of the reply so far, all that was told before it included. May come more than once; the last
+        is the reply's.
+        """
         ...
 
     def close(self) -> None:
