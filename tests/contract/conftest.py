@@ -10,7 +10,7 @@ from typing import Any
 import openai
 import pytest
 
-from tests.contract.exchanges import RECORDINGS, left_to_others, recordings
+from tests.contract.exchanges import RECORDINGS, left_to_others, recorded_files
 from tests.contract.sides import SIDES, Side, side
 
 Counts = dict[str, Counter[str]]
@@ -45,11 +45,12 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     for title, results in (("recorded", recorded), ("our own", own)):
         for line in _table(title, results):
             terminalreporter.write_line(line)
-    if not recordings():
+    if not recorded_files():
         terminalreporter.write_line(f"recorded: none, they are not at {RECORDINGS}")
     elif recorded:
         rest = ", ".join(f"{count} {reason}" for reason, count in sorted(left_to_others().items()))
-        terminalreporter.write_line(f"{len(recordings())} recordings played; not for these tests: {rest}")
+        played = len(recorded_files()) - left_to_others().total()
+        terminalreporter.write_line(f"{played} of {len(recorded_files())} recordings have tests; left out: {rest}")
 
 
 def _results(reporter: Any) -> tuple[dict[str, Counts], dict[str, Counts]]:

@@ -20,12 +20,15 @@ import msgspec
 
 from gateway.core.kinds import KINDS
 from gateway.core.types import Endpoint
-from gateway.providers.registry import DIALECTS
 
 HERE = Path(__file__).parent
 RECORDINGS = Path(os.environ.get("SLUICE_RECORDINGS", HERE.parents[2] / "shared" / "recordings"))
 OWN = HERE / "exchanges"
 DIALECT = "openai"
+TRANSLATED = frozenset({"anthropic", "gemini", "imagen", "converse", "openrouter_images"})
+"""The dialects that the gateway translates; test_dialects.py plays them."""
+UNSERVED = {"responses": "its endpoint is not served yet"}
+"""Recorded dialects that nothing here speaks, and why."""
 PATHS = {f"/{endpoint.value}" for endpoint in Endpoint}
 """The endpoints of this dialect; the gateway has them all."""
 OF_AZURE = {"azure_openai": "azure"}
@@ -103,7 +106,7 @@ def chunk_of(frame: bytes) -> dict[str, Any] | None:
 @cache
 def recordings() -> tuple[Exchange, ...]:
     """Those of OpenAI's dialect at providers that the gateway has a row for; none where the folder is absent."""
-    return tuple(read(given) for given in _given() if given["dialect"] == DIALECT and _is_spoken(given["provider"]))
+    return tuple(read(each) for each in recorded_files() if each["dialect"] == DIALECT and _is_spoken(each["provider"]))
 
 
 @cache
@@ -113,14 +116,19 @@ def own_exchanges() -> tuple[Exchange, ...]:
 
 @cache
 def left_to_others() -> Counter[str]:
-    """How many recordings are not for these tests, by the reason."""
-    return Counter(
-        f"{given['dialect']} dialect"
-        if given["dialect"] != DIALECT
-        else f"{given['provider']}: no provider of kind {OF_AZURE.get(given['provider'], given['provider'])} yet"
-        for given in _given()
-        if given["dialect"] != DIALECT or not _is_spoken(given["provider"])
-    )
+    """How many recordings no test plays, by the reason."""
+    return Counter(reason for each in recorded_files() if (reason := _why_left(each)))
+
+
+def _why_left(exchange: dict[str, Any]) -> str | None:
+    dialect, provider = exchange["dialect"], exchange["provider"]
+    if dialect in UNSERVED:
+        return f"of the dialect {dialect} ({UNSERVED[dialect]})"
+    if dialect in TRANSLATED:
+        return None
+    if dialect != DIALECT:
+        return f"of the dialect {dialect} (nobody knows it)"
+    return None if _is_spoken(provider) else f"of {provider} (no provider of this kind yet)"
 
 
 def read(given: dict[str, Any], *, is_own: bool = False) -> Exchange:
@@ -158,10 +166,10 @@ def _body(given: Any) -> bytes:
 
 
 def _is_spoken(provider: str) -> bool:
-    kind = OF_AZURE.get(provider, provider)
-    return kind in KINDS and kind not in DIALECTS
+    return OF_AZURE.get(provider, provider) in KINDS
 
 
 @cache
-def _given() -> tuple[dict[str, Any], ...]:
+def recorded_files() -> tuple[dict[str, Any], ...]:
+    """Every recording as it lies in its file."""
     return tuple(json.loads(path.read_text()) for path in sorted(RECORDINGS.glob("*/*.json")))

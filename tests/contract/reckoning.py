@@ -68,6 +68,11 @@ def bill_nanousd(exchange: Exchange, used: Parts, price: Price | None) -> int | 
     if used.get("images") and not used.get("image_output"):
         return used["images"] * price.per_image[_line(exchange)]
     # An image's bill is by its tokens where it reports them.
+    return by_tokens(used, price)
+
+
+def by_tokens(used: Parts, price: Price) -> int:
+    """Nano-dollars for the tokens of ``used``, whatever their number."""
     return price.per_request + math.ceil(sum(count * _rate(price, name) for name, count in used.items()))
 
 
