@@ -126,6 +126,8 @@ def _needs(fields: _Fields, prompt: str, images: int, *, stream: bool) -> Needs:
         features.add(Feature.TRANSPARENT)
     if stream:
         features.add(Feature.STREAMING)
+    if fields.text("response_format") == "url":
+        features.add(Feature.IMAGE_LINKS)
     return Needs(
         features=frozenset(features),
         input_tokens=size.tokens,

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 
 from gateway.catalog.catalog import Catalog
 from gateway.core.errors import Problem
-from gateway.core.types import Caller, Endpoint, Target
+from gateway.core.types import Caller, Endpoint, Feature, Target
 from gateway.factory.targets import build_models
-from gateway.limits.estimate import IMAGES, is_priced
+from gateway.limits.drawing import IMAGES
+from gateway.limits.estimate import is_priced
 from gateway.settings import Document, ExtraCheck, Settings
 from gateway.state.open import unopened
 
@@ -40,8 +41,10 @@ def known_prices(catalog: Catalog) -> ExtraCheck:
 
 
 def _has_price(target: Target) -> bool:
+    """All that it serves: a chat model that draws is asked for images too."""
     endpoints = target.capabilities.endpoints
-    if endpoints and endpoints <= IMAGES:
+    can_draw = Feature.IMAGE_OUTPUT in (target.capabilities.features or ())
+    if endpoints and (can_draw or endpoints <= IMAGES):
         return is_priced(target, Endpoint.IMAGE_GENERATIONS)
     return is_priced(target, Endpoint.CHAT)
 

@@ -13,8 +13,10 @@ from functools import lru_cache
 import msgspec
 
 from gateway.core.money import PER_MILLION, Price
-from gateway.core.types import Call, Capabilities, Endpoint, Feature, Needs, Target
+from gateway.core.types import Call, Capabilities, Endpoint, Feature, Target
 from gateway.limits.base import Consumption
+from gateway.limits.drawing import IMAGES, is_by_chat, pictures, requests
+from gateway.providers.image_request import size_for
 
 RATE_OUTPUT_TOKENS = 4_096
 """Of one choice, for rate limits, where the client set no ceiling of its own."""
@@ -29,8 +31,6 @@ PARTIAL_IMAGE_TOKENS = 100
 ROUNDED_LINES = 110, 100
 """Where images are billed by tokens, the published price of a line is a rounded example: ten per cent are added."""
 
-IMAGES = frozenset({Endpoint.IMAGE_GENERATIONS, Endpoint.IMAGE_EDITS, Endpoint.IMAGE_VARIATIONS})
-
 
 class Ceiling(msgspec.Struct, frozen=True):
     """The highest figures of one target: rates in nano-dollars a million tokens, over all its tiers and terms."""
@@ -40,6 +40,8 @@ class Ceiling(msgspec.Struct, frozen=True):
     input_image: int
     """Nano-dollars a million input images, times one million tokens each: a whole image at its dearest."""
     output: int
+    text_output: int
+    """Of words beside images that are reckoned by themselves."""
     image_output: int
     per_request: int
     output_tokens: int
@@ -52,9 +54,19 @@ def worst_case(call: Call, targets: Sequence[Target]) -> Consumption:
 
     A target without a price counts for $0 here: one that ``is_priced`` says no to must not serve under a budget.
     """
+    if call.endpoint not in IMAGES and Feature.IMAGE_OUTPUT not in call.needs.features:
+        return _written(call, targets)
+    most = images = cost = 0
+    for target in targets:
+        drawn = pictures(call, target)
+        worst = _drawn(call, target, drawn) if drawn else _written(call, (target,))
+        most, images, cost = max(most, worst.tokens), max(images, worst.images), max(cost, worst.cost_nanousd)
+    return Consumption(tokens=most, images=images, cost_nanousd=cost)
+
+
+def _written(call: Call, targets: Sequence[Target]) -> Consumption:
+    """The most that ``call`` can take where it is served as a chat or an embedding."""
     needs = call.needs
-    if call.endpoint in IMAGES:
-        return _images(needs, targets)
     choices = 0 if call.endpoint is Endpoint.EMBEDDINGS else needs.choices
     likely = most = cost = 0
     for target in targets:
@@ -85,26 +97,28 @@ def is_priced(target: Target, endpoint: Endpoint) -> bool:
     return not (price.input or price.output)
 
 
-def _images(needs: Needs, targets: Sequence[Target]) -> Consumption:
-    most = cost = 0
-    for target in targets:
-        ceiling = _ceiling(target)
-        each = max((_image(price, needs) for price in _prices(target.price)), default=0)
-        tokens = needs.input_tokens_max * ceiling.input + needs.input_images * ceiling.input_image
-        tokens += needs.images * needs.partial_images * PARTIAL_IMAGE_TOKENS * ceiling.image_output
-        cost = max(cost, ceiling.per_request + needs.images * each - (-tokens // PER_MILLION))
-        likely = needs.input_tokens + needs.input_images * ceiling.input_image_tokens
-        if ceiling.image_output:
-            likely += needs.images * (each * PER_MILLION // ceiling.image_output)
-        most = max(most, likely)
-    return Consumption(tokens=most, images=needs.images, cost_nanousd=cost)
+def _drawn(call: Call, target: Target, drawn: int) -> Consumption:
+    """The most that ``target`` can bill for ``drawn`` images, the words beside them and the input of each request."""
+    needs = call.needs
+    ceiling = _ceiling(target)
+    times = requests(call, target)
+    quality, size = needs.image_quality, size_for(call, target)
+    each = max((_image(price, quality, size) for price in _prices(target.price)), default=0)
+    tokens = times * (needs.input_tokens_max * ceiling.input + needs.input_images * ceiling.input_image)
+    tokens += drawn * needs.partial_images * PARTIAL_IMAGE_TOKENS * ceiling.image_output
+    if is_by_chat(call, target):
+        tokens += times * ceiling.output_tokens * ceiling.text_output
+    likely = times * (needs.input_tokens + needs.input_images * ceiling.input_image_tokens)
+    if ceiling.image_output:
+        likely += drawn * (each * PER_MILLION // ceiling.image_output)
+    cost = times * ceiling.per_request + drawn * each - (-tokens // PER_MILLION)
+    return Consumption(tokens=likely, images=drawn, cost_nanousd=cost)
 
 
-def _image(price: Price, needs: Needs) -> int:
+def _image(price: Price, quality: str, size: str) -> int:
     """The most that one image of this quality and size costs, in nano-dollars; ``auto`` is whichever is dearest."""
     if not price.per_image:
         return -(-UNKNOWN_IMAGE_TOKENS * price.image_output // PER_MILLION)
-    quality, size = needs.image_quality, needs.image_size
     found = price.image(f"{quality}/{size}")
     if "auto" in (quality, size):
         lines = [line.split("/", 1) for line in price.per_image if "/" in line]
@@ -132,6 +146,7 @@ def _ceiling(target: Target) -> Ceiling:
         # Some providers count images among the text tokens: whichever rate is higher.
         input_image=capabilities.image_input_tokens * image_rate,
         output=max((price.dearest_output for price in prices), default=0),
+        text_output=max((max(p.output, p.reasoning or 0, p.audio_output) for p in prices), default=0),
         image_output=max((price.image_output for price in prices), default=0),
         per_request=max((price.per_request for price in prices), default=0),
         output_tokens=_output_tokens(capabilities),

@@ -7,7 +7,9 @@ import msgspec
 from gateway.core.types import Call, Target
 from gateway.core.usage import NOTHING, Usage
 from gateway.limits.base import Consumption
-from gateway.limits.estimate import IMAGES, worst_case
+from gateway.limits.drawing import pictures
+from gateway.limits.estimate import worst_case
+from gateway.providers.image_request import image_line
 
 
 class Bill(msgspec.Struct, frozen=True, gc=False):
@@ -48,10 +50,9 @@ def bill_of_cut_off(call: Call, target: Target, at: float) -> Bill:
     It may well be charged: a stream of text that had not begun costs its input, a whole reply what was held for it. So
     do images, streamed or not: they are made whole whether or not anyone waits for them.
     """
-    needs = call.needs
-    images = needs.images if call.endpoint in IMAGES else 0
-    line = f"{needs.image_quality}/{needs.image_size}" if images else ""
-    usage = Usage(input=needs.input_tokens, images=images, image_line=line)
+    images = pictures(call, target)
+    line = image_line(call, target) if images else ""
+    usage = Usage(input=call.needs.input_tokens, images=images, image_line=line)
     bill = bill_of(target, usage, at, is_official=False)
     if call.stream and not images:
         return bill

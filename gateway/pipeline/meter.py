@@ -8,7 +8,7 @@ from gateway.core.clock import Clock
 from gateway.core.errors import UpstreamError
 from gateway.core.types import Call, Event, Target
 from gateway.core.usage import Usage
-from gateway.limits.estimate import IMAGES
+from gateway.limits.drawing import pictures
 from gateway.pipeline.bill import Bill, bill_of, bill_of_cut_off
 from gateway.resilience.attempt import Reply
 
@@ -75,7 +75,7 @@ class Meter:
         """What the call costs by what is known now."""
         if self._usage is not None:
             return self._official(self._usage)
-        if self._call.endpoint in IMAGES and self.error is None:
+        if self.error is None and pictures(self._call, self.target):
             # Previews came, and the images they are of are being made: no token of a preview tells what they cost.
             return bill_of_cut_off(self._call, self.target, self._at)
         counted = Usage(input=self._call.needs.input_tokens, output=self._tokens)

@@ -26,6 +26,8 @@ class Ask(msgspec.Struct, gc=False):
     """Money is counted for this call, so what has no price can't serve it."""
     budgeted: frozenset[str] = frozenset()
     """Providers with a budget of their own: there money is counted for every call."""
+    links_are_kept: bool = False
+    """The gateway keeps images and serves links to them, so a target need not."""
 
     def reading(self, target: Target) -> Reading:
         return self.vitals.reading(target.id, self.call.stream)

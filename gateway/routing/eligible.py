@@ -13,8 +13,10 @@ import msgspec
 
 from gateway.core.body import JsonBody
 from gateway.core.money import usd
-from gateway.core.types import UNKNOWN, Endpoint, Feature, Target
+from gateway.core.types import UNKNOWN, Call, Endpoint, Feature, Target
+from gateway.limits.drawing import IMAGES, at_once, billed_as, pictures
 from gateway.limits.estimate import is_priced
+from gateway.providers.image_request import pixels
 from gateway.routing import expect
 from gateway.routing.ask import Ask
 
@@ -55,6 +57,13 @@ FIELD_OF = {
 }
 """The request's field that asks for a feature."""
 
+DRAWING = frozenset({Endpoint.IMAGE_GENERATIONS, Endpoint.IMAGE_EDITS})
+"""The endpoints of an image model that can serve a chat."""
+SAID_BY_IMAGES = frozenset({Feature.IMAGE_OUTPUT, Feature.VISION, Feature.STREAMING, Feature.CHOICES})
+"""What a chat may need that such a model serves: by drawing, editing, being told as chunks, ``n``."""
+UNSAID_BY_IMAGES = frozenset({Feature.TOOLS, Feature.JSON_SCHEMA, Feature.AUDIO, Feature.FILES, Feature.LOGPROBS})
+"""What it can't be told, whatever else it can do."""
+
 INPUT_OF = {Endpoint.CHAT: "messages", Endpoint.EMBEDDINGS: "input"}
 """The request's field that holds the input tokens; ``prompt`` of the others."""
 
@@ -73,23 +82,50 @@ def provider_off(ask: Ask, target: Target) -> Lack | None:
 
 
 def endpoint(ask: Ask, target: Target) -> Lack | None:
-    served = target.capabilities.endpoints
-    if served is None or ask.call.endpoint in served:
+    call = ask.call
+    own = target.capabilities.endpoints
+    if own is None or call.endpoint in own or target.endpoint_for(call) is not None:
         return None
-    return Lack("endpoint", f"does not serve /v1/{ask.call.endpoint}", "model")
+    refused = f"does not serve /v1/{call.endpoint}"
+    if call.endpoint is not Endpoint.CHAT or not own & DRAWING:
+        return Lack("endpoint", refused, "model")
+    if Feature.IMAGE_OUTPUT not in call.needs.features:
+        return Lack(
+            "endpoint", f'{refused} but for images: modalities: ["image", "text"] would be served', "modalities"
+        )
+    if call.needs.input_images:
+        return Lack("endpoint", f"{refused} with images attached: it edits none", "messages")
+    return Lack("endpoint", f"{refused} without an image to edit", "messages")
 
 
 def features(ask: Ask, target: Target) -> Lack | None:
-    able = target.capabilities.features
-    if able is None:
+    call = ask.call
+    able, own = target.capabilities.features, target.capabilities.endpoints
+    needed = call.needs.features
+    if ask.links_are_kept and Feature.IMAGE_LINKS in needed:
+        needed -= {Feature.IMAGE_LINKS}
+    is_streamed = call.stream
+    if own is not None and call.endpoint not in own:
+        is_streamed = False  # the translation streams what came whole
+        if call.endpoint is Endpoint.CHAT:
+            needed -= SAID_BY_IMAGES
+            if impossible := needed & UNSAID_BY_IMAGES:
+                return _lacking(impossible)
+        else:
+            needed = needed - {Feature.STREAMING} | ({Feature.VISION} if call.needs.input_images else set())
+    if able is None or (needed <= able and not (is_streamed and Feature.STREAMING not in able)):
         return None
-    needed = ask.call.needs.features
-    if needed <= able and not (ask.call.stream and Feature.STREAMING not in able):
-        return None
-    lacking = [feature for feature in Feature if feature in needed and feature not in able]
-    if not lacking:
-        lacking = [Feature.STREAMING]
-    return Lack("features", f"can't do {', '.join(lacking)}", FIELD_OF[lacking[0]])
+    return _lacking(needed - able or {Feature.STREAMING}, call)
+
+
+def _lacking(features: AbstractSet[Feature], call: Call | None = None) -> Lack:
+    lacking = [feature for feature in Feature if feature in features]
+    if lacking[0] is Feature.IMAGE_LINKS:
+        why = "answers with base64 only: ask for response_format b64_json, or set server.media to have links served"
+        return Lack("features", f"can't do image_links: it {why}", FIELD_OF[Feature.IMAGE_LINKS])
+    is_edit = call is not None and call.endpoint in IMAGES
+    param = "image" if is_edit and lacking[0] is Feature.VISION else FIELD_OF[lacking[0]]
+    return Lack("features", f"can't do {', '.join(lacking)}", param)
 
 
 def context(ask: Ask, target: Target) -> Lack | None:
@@ -120,9 +156,22 @@ def output_ceiling(ask: Ask, target: Target) -> Lack | None:
 def image_size(ask: Ask, target: Target) -> Lack | None:
     sizes = target.capabilities.image_sizes
     size = ask.call.needs.image_size
-    if sizes is None or size == "auto" or size in sizes or not ask.call.needs.images:
+    if sizes is None or size == "auto" or size in sizes:
         return None
-    return Lack("image_size", f"makes no images of {size}, only {_some(sizes)}", "size")
+    if target.nearest_image_size and sizes and pixels(size) is not None:
+        return None
+    known = f", only {_some(sizes)}" if sizes else ": it can't be told a size"
+    return Lack("image_size", f"makes no images of {size}{known}", "size")
+
+
+def image_quality(ask: Ask, target: Target) -> Lack | None:
+    """No quality stands for another: what is ``hd`` to one model is no line of another's price list."""
+    qualities = target.capabilities.image_qualities
+    quality = ask.call.needs.image_quality
+    if qualities is None or quality == "auto" or quality in qualities:
+        return None
+    known = f", only {_some(qualities)}" if qualities else ": it can't be told a quality"
+    return Lack("image_quality", f"makes no images of quality {quality!r}{known}", "quality")
 
 
 def image_format(ask: Ask, target: Target) -> Lack | None:
@@ -134,10 +183,11 @@ def image_format(ask: Ask, target: Target) -> Lack | None:
 
 
 def image_count(ask: Ask, target: Target) -> Lack | None:
-    most = target.capabilities.max_images
-    if most is None or ask.call.needs.images <= most:
+    """Images beyond what one request makes are asked for in several, and gathered; choices of a chat are not."""
+    call = ask.call
+    if call.needs.choices == 1 or (asked := pictures(call, target)) <= (most := at_once(call, target)):
         return None
-    return Lack("image_count", f"makes at most {most} images a request, not {ask.call.needs.images}", "n")
+    return Lack("image_count", f"makes at most {most} images for a chat, not {asked}", "n")
 
 
 def provider_choice(ask: Ask, target: Target) -> Lack | None:
@@ -153,7 +203,7 @@ def priced(ask: Ask, target: Target) -> Lack | None:
     if not ask.under_budget and target.provider not in ask.budgeted:
         return None
     whose = "the call" if ask.under_budget else f"provider {target.provider}"
-    if not is_priced(target, ask.call.endpoint):
+    if not is_priced(target, billed_as(ask.call, target)):
         return Lack("priced", f"its price is not known, and {whose} is under a budget")
     tier = ask.call.needs.service_tier
     if tier in TIERS_AT_LIST_PRICE or not (target.price and target.price.dearest_output):
@@ -201,6 +251,7 @@ RULES: tuple[Rule, ...] = (
     context,
     output_ceiling,
     image_size,
+    image_quality,
     image_format,
     image_count,
     provider_choice,
@@ -209,7 +260,9 @@ RULES: tuple[Rule, ...] = (
     quality_floor,
     latency_ceiling,
 )
-CAPABILITY_RULES = frozenset({endpoint, features, context, output_ceiling, image_size, image_format, image_count})
+CAPABILITY_RULES = frozenset(
+    {endpoint, features, context, output_ceiling, image_size, image_quality, image_format, image_count}
+)
 RULES_WITHOUT_CAPABILITIES = tuple(rule for rule in RULES if rule not in CAPABILITY_RULES)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from gateway.core.money import PER_MILLION
 from gateway.core.types import Call, Endpoint, Target
 from gateway.health.vitals import Reading
+from gateway.limits.drawing import pictures, requests
+from gateway.providers.image_request import image_line
 
 UNSEEN_OUTPUT_TOKENS = 256
 """Of one chat choice, on a target that has not answered yet."""
@@ -30,16 +32,18 @@ def cost_nanousd(call: Call, target: Target, reading: Reading) -> int | None:
     if price is None:
         return None
     needs = call.needs
-    bill = price.per_request
-    tokens = needs.input_tokens * price.input
+    drawn = pictures(call, target)
+    times = requests(call, target) if drawn else 1
+    bill = times * price.per_request
+    tokens = times * needs.input_tokens * price.input
     if needs.input_images:
-        tokens += needs.input_images * target.capabilities.image_input_tokens * price.image_input
-    if not needs.images:
+        tokens += times * needs.input_images * target.capabilities.image_input_tokens * price.image_input
+    if not drawn:
         tokens += round(output_tokens(call, reading)) * price.output
     elif price.per_image:
-        bill += needs.images * price.image(f"{needs.image_quality}/{needs.image_size}")
+        bill += drawn * price.image(image_line(call, target))
     else:
-        likely = round(reading.output_tokens or 0.0) or needs.images * UNSEEN_IMAGE_TOKENS
+        likely = round(reading.output_tokens or 0.0) or drawn * UNSEEN_IMAGE_TOKENS
         tokens += likely * (price.image_output or price.output)
     return bill - (-tokens // PER_MILLION)
 

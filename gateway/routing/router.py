@@ -20,7 +20,7 @@ from gateway.routing.strategies import STRATEGIES
 
 class Router:
     """Orders the targets of public models for calls. ``off`` are providers that are switched off, ``budgeted`` those
-    with a budget of their own.
+    with a budget of their own. ``links_are_kept``: links to images are served here, whoever draws them.
 
     Its configuration never changes: a new one is a new Router, over the same vitals and breakers.
     """
@@ -34,6 +34,7 @@ class Router:
         *,
         off: frozenset[str] = frozenset(),
         budgeted: frozenset[str] = frozenset(),
+        links_are_kept: bool = False,
     ) -> None:
         self._models = models
         self._names = NearNames(models)
@@ -42,6 +43,7 @@ class Router:
         self._random = random
         self._off = off
         self._budgeted = budgeted
+        self._links_are_kept = links_are_kept
 
     def decide(self, call: Call, *, under_budget: bool = False) -> Decision:
         """The targets for ``call``, best first: the model's own by its policy, then each fallback's by its own.
@@ -55,7 +57,9 @@ class Router:
         if not call.caller.may_use(model.name):
             raise model_not_allowed(call)
         route = narrow(model.route, call)
-        ask = Ask(call, route, self._vitals, self._breakers, self._off, under_budget, self._budgeted)
+        ask = Ask(
+            call, route, self._vitals, self._breakers, self._off, under_budget, self._budgeted, self._links_are_kept
+        )
         draft = _Draft()
         draft.add(model, ask, self._random)
         if model.fallbacks and route.allow_fallbacks:

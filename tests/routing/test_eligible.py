@@ -11,6 +11,7 @@ CAPABLE = Capabilities(
     context_tokens=10_000,
     max_output_tokens=2_000,
     image_sizes=frozenset({"1024x1024"}),
+    image_qualities=frozenset({"low", "high"}),
     image_formats=frozenset({"png"}),
     max_images=4,
 )
@@ -50,7 +51,7 @@ def test_a_target_that_can_do_all_that_is_needed_lacks_nothing():
         (call(needs=Needs(output_tokens_max=2_001)), "output_ceiling", "max_completion_tokens", "at most 2000"),
         (call(needs=Needs(images=1, image_size="1x1")), "image_size", "size", "only 1024x1024"),
         (call(needs=Needs(images=1, image_format="webp")), "image_format", "output_format", "only png"),
-        (call(needs=Needs(images=5)), "image_count", "n", "at most 4 images"),
+        (call(needs=Needs(images=1, image_quality="hd")), "image_quality", "quality", "'hd', only high, low"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

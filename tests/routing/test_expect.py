@@ -1,11 +1,12 @@
 import pytest
 
 from gateway.core.money import Price
-from gateway.core.types import Capabilities, Endpoint, Needs
+from gateway.core.types import Capabilities, Endpoint, Feature, Needs
 from gateway.health.vitals import Reading
 from gateway.routing import expect
 from tests.routing.scene import call, target, usd_price
 
+DRAW = Endpoint.IMAGE_GENERATIONS
 NEW = Reading()
 SEEN = Reading(ttft_s=0.5, per_token_s=0.01, output_tokens=100.0)
 
@@ -42,16 +43,34 @@ def test_images_cost_by_their_line_and_number():
     price = Price(per_image={"high/1024x1024": 50, "default": 7}, per_request=1)
     high = Needs(images=3, image_quality="high", image_size="1024x1024")
 
-    assert expect.cost_nanousd(call(needs=high), target(price=price), NEW) == 151
-    assert expect.cost_nanousd(call(needs=Needs(images=2)), target(price=price), NEW) == 15
+    assert expect.cost_nanousd(call(needs=high, endpoint=DRAW), target(price=price), NEW) == 151
+    assert expect.cost_nanousd(call(needs=Needs(images=2), endpoint=DRAW), target(price=price), NEW) == 15
 
 
 def test_images_priced_by_tokens_cost_what_the_target_usually_takes():
     price = usd_price("5", "0", image_output="40")
-    asked = call(needs=Needs(images=2))
+    asked = call(needs=Needs(images=2), endpoint=DRAW)
 
     assert expect.cost_nanousd(asked, target(price=price), Reading(output_tokens=500.0)) == 20_000_000
     assert expect.cost_nanousd(asked, target(price=price), NEW) == 2 * 1_056 * 40_000
+
+
+def test_each_request_of_a_fan_out_is_expected_to_be_billed_its_input():
+    price = usd_price("1", "0", per_request="0.000001")
+    two_at_once = target(price=price, capabilities=Capabilities(max_images=2))
+    asked = call(needs=Needs(images=5, input_tokens=100), endpoint=DRAW)
+
+    assert expect.cost_nanousd(asked, two_at_once, NEW) == 3 * (1_000 + 100 * 1_000)
+
+
+def test_a_chat_that_an_image_model_serves_is_expected_to_cost_what_its_images_do():
+    drawing = target(
+        price=Price(per_image={"default": 7}, output=10**9),
+        capabilities=Capabilities(endpoints=frozenset({DRAW})),
+    )
+    asked = call(needs=Needs(features=frozenset({Feature.IMAGE_OUTPUT}), choices=2))
+
+    assert expect.cost_nanousd(asked, drawing, NEW) == 14
 
 
 def test_a_price_that_is_not_known_is_not_nothing():

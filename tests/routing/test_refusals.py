@@ -42,7 +42,11 @@ def test_a_forbidden_fallback_does_not_hide_that_regions_refused():
             Capabilities(image_sizes=frozenset({"1024x1024"})),
             "size",
         ),
-        (call(needs=Needs(images=3)), Capabilities(max_images=1), "n"),
+        (
+            call(needs=Needs(images=1, image_quality="hd"), endpoint=Endpoint.IMAGE_GENERATIONS),
+            Capabilities(image_qualities=frozenset({"low"})),
+            "quality",
+        ),
         (
             call(endpoint=Endpoint.IMAGE_EDITS),
             Capabilities(endpoints=frozenset({Endpoint.CHAT})),
