@@ -5,6 +5,7 @@ https://platform.openai.com/docs/api-reference/images
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,8 @@ from gateway.core.errors import InvalidRequest, unsupported
 from gateway.core.types import Call, Endpoint, Target
 from gateway.providers.chat import Chat, Image, Message, own_field
 from gateway.providers.media import Media
+
+_SIZE = re.compile(r"([0-9]{1,6})x([0-9]{1,6})")
 
 
 class ImageRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,13 +43,13 @@ class ImageRequest(msgspec.Struct, frozen=True, kw_only=True):
             return cls(prompt=prompt, images=images, count=call.needs.choices)
         needs = call.needs
         return cls(
-            prompt=_value(call, "prompt") or "",
+            prompt=_text(call, "prompt") or "",
             images=_images(call),
             mask=_mask(call),
             count=needs.images,
             size=size_for(call, target),
             quality=needs.image_quality,
-            background=_value(call, "background"),
+            background=_text(call, "background"),
             format=needs.image_format,
             compression=_number(_value(call, "output_compression")),
         )
@@ -75,20 +78,28 @@ def image_line(call: Call, target: Target) -> str:
 
 def pixels(size: str) -> tuple[int, int] | None:
     """``1024x1536`` as width and height; None for what is no size."""
-    width, cross, height = size.partition("x")
-    if not cross or not (width.isascii() and width.isdigit() and height.isascii() and height.isdigit()):
+    found = _SIZE.fullmatch(size)
+    if found is None:
         return None
-    return (int(width), int(height)) if int(width) and int(height) else None
+    width, height = int(found[1]), int(found[2])
+    return (width, height) if width and height else None
 
 
 def _value(call: Call, name: str) -> Any:
     return call.body.get(name) if isinstance(call.body, FormBody) else own_field(call, name)
 
 
+def _text(call: Call, name: str) -> str | None:
+    value = _value(call, name)
+    if value is None or isinstance(value, str):
+        return value
+    raise InvalidRequest(f"'{name}' must be a string", param=name)
+
+
 def _number(value: Any) -> int | None:
     try:
         return None if value is None else int(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InvalidRequest("'output_compression' must be a whole number", param="output_compression") from None
 
 
@@ -96,7 +107,10 @@ def _images(call: Call) -> tuple[Media, ...]:
     body = call.body
     if isinstance(body, FormBody):
         return tuple(Media.of_file(file) for file in body.files if file.name in ("image", "image[]"))
-    return tuple(_reference(given, "images") for given in own_field(call, "images") or ())
+    given = own_field(call, "images") or []
+    if not isinstance(given, list):
+        raise InvalidRequest("'images' must be an array", param="images")
+    return tuple(_reference(each, "images") for each in given)
 
 
 def _mask(call: Call) -> Media | None:
@@ -110,21 +124,20 @@ def _mask(call: Call) -> Media | None:
 def _reference(given: Any, param: str) -> Media:
     """An image of a JSON request: ``{"image_url": …}``, or by the id of a file, which only OpenAI has."""
     url = given.get("image_url") if isinstance(given, dict) else given
+    url = url.get("url") if isinstance(url, dict) else url
     if isinstance(url, str):
         return Media.of_url(url)
-    raise unsupported(
-        param, f"'{param}' must hold image_url: a file's id is known only where it was uploaded"
-    )
+    raise unsupported(param, f"'{param}' must hold image_url: a file's id is known only where it was uploaded")
 
 
 def _of_chat(chat: Chat) -> tuple[str, tuple[Media, ...]]:
     """The user's last words as the prompt; to be edited, the pictures beside them, or else the last ones before."""
-    asked = next((message for message in reversed(chat.messages) if message.role == "user"), None)
-    prompt = asked.text if asked is not None else ""
-    if not prompt:
+    last = max((at for at, message in enumerate(chat.messages) if message.role == "user"), default=None)
+    prompt = "" if last is None else chat.messages[last].text
+    if last is None or not prompt:
         raise unsupported("messages", "an image model draws what the user's last message says, and it says nothing")
-    upto = chat.messages[: chat.messages.index(asked) + 1] if asked is not None else ()
-    return prompt, next((found for message in reversed(upto) if (found := _pictures(message))), ())
+    upto = reversed(chat.messages[: last + 1])
+    return prompt, next((found for message in upto if (found := _pictures(message))), ())
 
 
 def _pictures(message: Message) -> tuple[Media, ...]:

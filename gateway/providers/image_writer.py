@@ -14,7 +14,15 @@ from gateway.providers.chat import Thought
 from gateway.providers.writer import image_usage, with_images
 
 MAX_WORDS = 300
-_EVENT = {Endpoint.IMAGE_GENERATIONS: "image_generation.completed", Endpoint.IMAGE_EDITS: "image_edit.completed"}
+_EVENT = {
+    Endpoint.IMAGE_GENERATIONS: "image_generation.completed",
+    Endpoint.IMAGE_EDITS: "image_edit.completed",
+    Endpoint.IMAGE_VARIATIONS: "image_edit.completed",
+}
+# What OpenAI's schema allows in a reply. The line may be in another provider's words.
+_SIZES = frozenset({"1024x1024", "1024x1536", "1536x1024"})
+_QUALITIES = frozenset({"low", "medium", "high"})
+_FORMATS = frozenset({"png", "webp", "jpeg"})
 
 
 class ImageWriter:
@@ -80,7 +88,7 @@ class ImageWriter:
         reply: dict[str, Any] = {
             "created": self._created,
             "data": [{"b64_json": base64} for _, base64 in self._images],
-            **self._look(self._images[0][0]),
+            **{name: value for name, value in self._look(self._images[0][0]).items() if value != "auto"},
         }
         if usage.total:
             reply["usage"] = image_usage(usage)
@@ -106,8 +114,13 @@ class ImageWriter:
 
     def _look(self, type: str) -> dict[str, str]:
         quality, _, size = self._image_line.partition("/")
-        format = type.rpartition("/")[2] or "png"
-        return {"size": size or "auto", "quality": quality or "auto", "background": "auto", "output_format": format}
+        format = type.rpartition("/")[2]
+        return {
+            "size": size if size in _SIZES else "auto",
+            "quality": quality if quality in _QUALITIES else "auto",
+            "background": "auto",
+            "output_format": format if format in _FORMATS else "png",
+        }
 
     def _no_image(self) -> UpstreamError:
         said = "".join(self._words).strip()[:MAX_WORDS]
