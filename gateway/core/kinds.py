@@ -29,7 +29,9 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     """One kind of provider."""
 
     base_url: str = ""
-    """What the provider's official SDK uses; empty where every customer has an address of his own."""
+    """What the provider's official SDK uses; empty where every customer has an address of his own. Names of settings
+    in braces stand for their values: ``{region}``.
+    """
     price_list: str | None = None
     """The seller, as genai-prices names it, whose prices hold. None: what it costs is the operator's to say."""
 
@@ -69,6 +71,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             required=("base_url",),
             own=("api_version", "entra"),
             credentials=("api_key", "entra"),
+            marks_usage_null=True,
         ),
         # https://docs.claude.com/en/api/messages
         "anthropic": Kind(
@@ -93,6 +96,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         ),
         # https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html
         "bedrock": Kind(
+            base_url="https://bedrock-runtime.{region}.amazonaws.com",
             price_list="aws",
             required=("region",),
             own=("access_key_id", "secret_access_key", "session_token"),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from gateway.core.clock import Clock
 from gateway.core.exchange import Transport
 from gateway.core.kinds import KINDS
+from gateway.factory.signers import signer_of
 from gateway.providers import registry
 from gateway.providers.base import Account
 from gateway.resilience.attempt import Provider
@@ -56,7 +57,8 @@ class Upstreams:
             project=said.project,
             location=said.location,
         )
-        return Provider(name, registry.dialect(account, self._clock), self._transport(said))
+        dialect = registry.dialect(account, self._clock)
+        return Provider(name, dialect, self._transport(said), signer_of(said, self._clock))
 
     def _transport(self, said: Said) -> Transport:
         tls = Tls(ca_file=said.tls.ca_file, client_cert=said.tls.client_cert, client_key=said.tls.client_key)
@@ -75,4 +77,5 @@ class Upstreams:
 
 
 def _base_url(said: Said, address: str) -> str:
-    return said.base_url or address or KINDS[said.kind].base_url
+    default = KINDS[said.kind].base_url.replace("{region}", said.region or "")
+    return said.base_url or address or default
