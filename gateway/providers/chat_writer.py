@@ -79,7 +79,10 @@ class ChunkWriter:
             self._delta({"tool_calls": [call]}, fragment)
 
     def image(self, type: str, base64: str) -> None:
-        self._delta({"images": [_image(type, base64, self._images)]}, "")
+        self.image_link(f"data:{type};base64,{base64}")
+
+    def image_link(self, url: str) -> None:
+        self._delta({"images": [_image(url, self._images)]}, "")
         self._images += 1
 
     def cite(self, annotation: Mapping[str, Any]) -> None:
@@ -193,7 +196,10 @@ class MessageWriter:
         self._arguments[-1].append(fragment)
 
     def image(self, type: str, base64: str) -> None:
-        self._images.append(_image(type, base64, len(self._images)))
+        self.image_link(f"data:{type};base64,{base64}")
+
+    def image_link(self, url: str) -> None:
+        self._images.append(_image(url, len(self._images)))
 
     def cite(self, annotation: Mapping[str, Any]) -> None:
         self._annotations.append(annotation)
@@ -293,9 +299,9 @@ def _endless() -> UpstreamError:
     return UpstreamError(Reason.UNREADABLE, "the provider's reply does not say why it ended")
 
 
-def _image(type: str, base64: str, index: int) -> dict[str, Any]:
+def _image(url: str, index: int) -> dict[str, Any]:
     """A picture in a message, where OpenRouter puts it: OpenAI's own chat has no place for one.
 
     https://openrouter.ai/docs/features/multimodal/image-generation
     """
-    return {"type": "image_url", "image_url": {"url": f"data:{type};base64,{base64}"}, "index": index}
+    return {"type": "image_url", "image_url": {"url": url}, "index": index}

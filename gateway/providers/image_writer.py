@@ -34,7 +34,8 @@ class ImageWriter:
         self._call = call
         self._created = created
         self._image_line = image_line
-        self._images: list[tuple[str, str]] = []
+        self._images: list[tuple[str, dict[str, str]]] = []
+        """The media type, and the picture as a reply's ``data`` has it."""
         self._words: list[str] = []
         self._finish = "stop"
         self._usage: Usage | None = None
@@ -59,7 +60,10 @@ class ImageWriter:
         pass
 
     def image(self, type: str, base64: str) -> None:
-        self._images.append((type, base64))
+        self._images.append((type, {"b64_json": base64}))
+
+    def image_link(self, url: str) -> None:
+        self._images.append(("", {"url": url}))
 
     def cite(self, annotation: Mapping[str, Any]) -> None:
         pass
@@ -87,7 +91,7 @@ class ImageWriter:
     def _whole(self, usage: Usage) -> Event:
         reply: dict[str, Any] = {
             "created": self._created,
-            "data": [{"b64_json": base64} for _, base64 in self._images],
+            "data": [image for _, image in self._images],
             **{name: value for name, value in self._look(self._images[0][0]).items() if value != "auto"},
         }
         if usage.total:
@@ -99,11 +103,11 @@ class ImageWriter:
         last = len(self._images) - 1
         type = _EVENT[self._call.endpoint]
         events = []
-        for index, (media, base64) in enumerate(self._images):
+        for index, (media, image) in enumerate(self._images):
             counted = usage if index == last else Usage()
             frame = {
                 "type": type,
-                "b64_json": base64,
+                **image,
                 "created_at": self._created,
                 **self._look(media),
                 "usage": image_usage(counted),

@@ -52,7 +52,7 @@ class Media(msgspec.Struct, frozen=True):
         data = b"".join(file)
         type = _plain_type(file.content_type)
         if not type.startswith("image/"):
-            type = next((found for at, magic, found in _MAGIC if data.startswith(magic, at)), type)
+            type = _sniffed(data) or type
         return cls(type=type, base64=base64.b64encode(data).decode("ascii"))
 
     @property
@@ -72,6 +72,18 @@ class Media(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"<Media {self.type or '?'} {len(self.base64)} letters{' at an address' if self.url else ''}>"
+
+
+def type_of(base64_text: str) -> str:
+    """The media type of a picture by its first bytes; empty for what is none that is known, or no base64."""
+    try:
+        return _sniffed(base64.b64decode(base64_text[:16]))
+    except ValueError:
+        return ""
+
+
+def _sniffed(data: bytes) -> str:
+    return next((found for at, magic, found in _MAGIC if data.startswith(magic, at)), "")
 
 
 def _plain_type(given: str) -> str:

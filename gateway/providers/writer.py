@@ -49,6 +49,10 @@ class Writer(Protocol):
         """A picture, whole."""
         ...
 
+    def image_link(self, url: str) -> None:
+        """A picture that the client is to fetch."""
+        ...
+
     def cite(self, annotation: Mapping[str, Any]) -> None:
         """A source, as OpenAI's ``annotations`` have it."""
         ...

@@ -14,7 +14,7 @@ import msgspec
 from gateway.core.body import JsonBody
 from gateway.core.money import usd
 from gateway.core.types import UNKNOWN, Call, Endpoint, Feature, Target
-from gateway.limits.drawing import IMAGES, at_once, billed_as, pictures
+from gateway.limits.drawing import IMAGES, billed_as
 from gateway.limits.estimate import is_priced
 from gateway.providers.image_request import pixels
 from gateway.routing import expect
@@ -182,14 +182,6 @@ def image_format(ask: Ask, target: Target) -> Lack | None:
     return Lack("image_format", f"writes no {format} images, only {_some(formats)}", "output_format")
 
 
-def image_count(ask: Ask, target: Target) -> Lack | None:
-    """Images beyond what one request makes are asked for in several, and gathered; choices of a chat are not."""
-    call = ask.call
-    if call.needs.choices == 1 or (asked := pictures(call, target)) <= (most := at_once(call, target)):
-        return None
-    return Lack("image_count", f"makes at most {most} images for a chat, not {asked}", "n")
-
-
 def provider_choice(ask: Ask, target: Target) -> Lack | None:
     route = ask.route
     if route.only is not None and target.provider not in route.only:
@@ -253,16 +245,13 @@ RULES: tuple[Rule, ...] = (
     image_size,
     image_quality,
     image_format,
-    image_count,
     provider_choice,
     priced,
     cost_ceiling,
     quality_floor,
     latency_ceiling,
 )
-CAPABILITY_RULES = frozenset(
-    {endpoint, features, context, output_ceiling, image_size, image_quality, image_format, image_count}
-)
+CAPABILITY_RULES = frozenset({endpoint, features, context, output_ceiling, image_size, image_quality, image_format})
 RULES_WITHOUT_CAPABILITIES = tuple(rule for rule in RULES if rule not in CAPABILITY_RULES)
 
 

@@ -153,13 +153,7 @@ def test_no_quality_stands_for_another(quality, rule):
 def test_more_images_than_one_request_makes_are_asked_for_in_several():
     assert lack(asked(images=5), image_model(max_images=1)) is None
     assert lack(asked(images=5), chat_model(DRAWS, max_images=1)) is None
-
-
-def test_a_chat_is_not_served_in_several_requests():
-    several = asked(Endpoint.CHAT, DRAWS, Feature.CHOICES, choices=2)
-
-    assert lack(several, image_model(max_images=1)).rule == "image_count"
-    assert lack(several, image_model(max_images=2)) is None
+    assert lack(asked(Endpoint.CHAT, DRAWS, Feature.CHOICES, choices=2), image_model(max_images=1)) is None
 
 
 def test_under_a_budget_what_a_target_charges_for_images_must_be_known_for_a_chat_too():
