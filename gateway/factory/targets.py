@@ -42,6 +42,7 @@ def _target(settings: Settings, catalog: Catalog, public: model.Model, target: m
         capabilities=_capabilities(account, target, entry.capabilities),
         quality=target.quality,
         timeouts=_timeouts(target.timeouts, public.timeouts, account.timeouts),
+        nearest_image_size=target.nearest_image_size,
     )
 
 

@@ -112,6 +112,11 @@ class Target(Section):
     )
     region: Text | None = Field(default=None, description="Where it computes, if not where its provider does.")
     capabilities: Capabilities = Field(default_factory=Capabilities, description="Before the catalog's.")
+    nearest_image_size: bool = Field(
+        default=False,
+        description="An image of a size that it doesn't make is drawn in the one of its sizes whose shape is nearest; "
+        "else such a call goes elsewhere.",
+    )
     timeouts: Timeouts = Field(default_factory=Timeouts, description="Before the model's and the provider's.")
 
     @property

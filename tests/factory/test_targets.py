@@ -1,0 +1,45 @@
+"""What a configuration says of a target reaches routing, laid over what the catalog knows."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+
+from gateway.catalog.catalog import Catalog
+from gateway.core.types import Endpoint, Feature
+from gateway.factory.targets import build_models
+from gateway.settings import load
+
+
+@pytest.fixture
+def target_of(tmp_path):
+    """The one target that a few lines of YAML come to."""
+
+    def build(target: str, provider: str = "{kind: openai, api_key: sk-0123456789}"):
+        path = tmp_path / "sluice.yaml"
+        path.write_text(f"providers: {{p: {provider}}}\nmodels: {{m: {{targets: [{textwrap.dedent(target)}]}}}}")
+        (found,) = build_models(load(path, {}), Catalog.load())["m"].targets
+        return found
+
+    return build
+
+
+@pytest.mark.parametrize(
+    ("said", "is_allowed"), [("", False), (", nearest_image_size: true", True), (", nearest_image_size: false", False)]
+)
+def test_another_size_is_drawn_only_where_the_target_says_so(target_of, said, is_allowed):
+    assert target_of(f"{{provider: p, model: gpt-image-1{said}}}").nearest_image_size is is_allowed
+
+
+def test_sizes_that_the_operator_states_come_before_the_catalogs(target_of):
+    target = target_of("{provider: p, model: gpt-image-1, capabilities: {image_sizes: [512x512]}}")
+
+    assert target.capabilities.image_sizes == {"512x512"}
+    assert target.capabilities.endpoints == {Endpoint.IMAGE_GENERATIONS, Endpoint.IMAGE_EDITS}
+
+
+def test_what_a_kind_lacks_none_of_its_models_can_do(target_of):
+    target = target_of("openrouter/model".replace("openrouter", "p"), "{kind: openrouter, api_key: sk-0123456789}")
+
+    assert Feature.IMAGE_LINKS not in target.capabilities.features
