@@ -1,4 +1,4 @@
-"""rpm: requests a minute."""
+"""rpm: calls a minute; of a provider, the requests that are sent to it."""
 
 from __future__ import annotations
 
@@ -31,4 +31,7 @@ class RequestsPerMinute(msgspec.Struct, frozen=True):
 
     def claim(self, worst: Consumption) -> Claim:
         # The one claim that nearly every call makes is made once, here.
-        return self.one if worst.requests == 1 else Claim(self.key, self.rule, worst.requests)
+        if worst.requests == 1:
+            return self.one
+        # Held at most whole, as with tokens: ten requests for ten images pass under a limit of 5, and leave a debt.
+        return Claim(self.key, self.rule, min(worst.requests, self.rule.limit or worst.requests))

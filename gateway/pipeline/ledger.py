@@ -84,6 +84,8 @@ class Ledger:
         self._deadline = deadline
         self._own: _Hold | None = None
         self._providers: _Hold | None = None
+        self._requests = 1
+        """Sent to the provider that ``_providers`` is held of."""
         self.levels: tuple[Level, ...] = ()
         """How the call's own limits stood after its hold."""
 
@@ -92,8 +94,9 @@ class Ledger:
         """What was held of the call's own budgets; nothing where it was refused, or is under no limit."""
         return self.worst.cost_nanousd if self.levels else 0
 
-    async def admit(self, target: Target) -> None:
-        """Hold what the call needs to be sent to ``target``.
+    async def admit(self, target: Target, requests: int = 1) -> None:
+        """Hold what the call needs to be sent to ``target`` in so many requests: to its caller it is one call, to the
+        provider each of them counts.
 
         Raises LimitExceeded or BudgetExhausted if the caller's limits refuse, and UpstreamError (PROVIDER_LIMIT) if
         only the provider's own do: then another target may still serve.
@@ -103,10 +106,11 @@ class Ledger:
         own, provider_limits = self._own, self._admission.book.of_provider(target.provider)
         asked = []
         if self.limits and own is None:
-            self._own = own = self._hold(self.limits)
+            self._own = own = self._hold(self.limits, self.worst)
             asked.append(own)
         if provider_limits:
-            self._providers = self._hold(provider_limits)
+            self._requests = requests
+            self._providers = self._hold(provider_limits, _of_requests(self.worst, requests))
             asked.append(self._providers)
         if not asked:
             return
@@ -117,7 +121,7 @@ class Ledger:
             self.levels = answer[: len(self.limits)]
 
     def give_back(self) -> None:
-        """The target failed: of what was held for its provider, only the request was used."""
+        """The target failed: of what was held for its provider, only the requests were used."""
         self._settle_providers(Consumption())
 
     def settle(self, truth: Consumption) -> None:
@@ -127,12 +131,13 @@ class Ledger:
             self._admission.store.settle(self._own.reservation.id, amounts(self._own.limits, truth))
             self._own = None
 
-    def _hold(self, limits: Sequence[Limit]) -> _Hold:
-        return _Hold(limits, Reservation(self._admission.new_id(), claims(limits, self.worst)))
+    def _hold(self, limits: Sequence[Limit], worst: Consumption) -> _Hold:
+        return _Hold(limits, Reservation(self._admission.new_id(), claims(limits, worst)))
 
     def _settle_providers(self, truth: Consumption) -> None:
         if self._providers is not None:
-            self._admission.store.settle(self._providers.reservation.id, amounts(self._providers.limits, truth))
+            used = amounts(self._providers.limits, _of_requests(truth, self._requests))
+            self._admission.store.settle(self._providers.reservation.id, used)
             self._providers = None
 
     def _refuse(self, refusal: Refusal, asked: Sequence[_Hold]) -> NoReturn:
@@ -146,6 +151,10 @@ class Ledger:
             raise UpstreamError(Reason.PROVIDER_LIMIT, message, retry_after_s=refusal.retry_after_s)
         limit = next(found for hold in asked if (found := hold.limit_of(refusal)) is not None)
         raise refused(limit, refusal, now_s)
+
+
+def _of_requests(consumption: Consumption, requests: int) -> Consumption:
+    return consumption if requests == 1 else msgspec.structs.replace(consumption, requests=requests)
 
 
 def _is_passing(answer: tuple[Level, ...] | Refusal) -> bool:

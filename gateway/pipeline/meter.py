@@ -11,6 +11,7 @@ from gateway.core.usage import Usage
 from gateway.limits.drawing import pictures
 from gateway.pipeline.bill import Bill, bill_of, bill_of_cut_off
 from gateway.resilience.attempt import Reply
+from gateway.resilience.fan_out import Gathered
 
 
 class Meter:
@@ -30,7 +31,7 @@ class Meter:
         "target",
     )
 
-    def __init__(self, call: Call, target: Target, reply: Reply, clock: Clock, at: float) -> None:
+    def __init__(self, call: Call, target: Target, reply: Reply | Gathered, clock: Clock, at: float) -> None:
         self.target = target
         self.error: UpstreamError | None = None
         self.finish: str | None = None

@@ -5,7 +5,8 @@ The order is the point of this file, so here it stands once, with the reason for
 1. order    first, since it is pure: a call that no target can serve takes nothing from anyone, and the worst case is
             reckoned over the targets that may really serve it.
 2. hold     before the first byte goes upstream, all claims or none: money is never promised twice.
-3. attempt  down the list until one event has come; each target's own limits are held with it.
+3. attempt  down the list until one event has come; each target's own limits are held with it. More images than a
+            target makes at once are several requests, and one attempt.
 4. respond  the edge reads the reply through the meter, so what was used is known at each moment.
 5. leave    whatever happened. Nothing in it waits: a hang-up can't cut it short, because there is nothing to cut.
 """
@@ -26,9 +27,10 @@ from gateway.pipeline.bill import NOTHING_OWED, bill_of_cut_off
 from gateway.pipeline.ledger import Admission, Ledger
 from gateway.pipeline.meter import Meter
 from gateway.pipeline.record import Record
-from gateway.resilience.attempt import Provider, attempt
+from gateway.resilience.attempt import Provider, Reply, attempt
 from gateway.resilience.course import Course
 from gateway.resilience.failover import Failover
+from gateway.resilience.fan_out import Gathered, encoded, fan_out, split
 from gateway.routing.router import Router
 
 Respond = Callable[[Answer], Awaitable[None]]
@@ -96,20 +98,25 @@ class Pipeline:
 
     async def _ask(self, record: Record, ledger: Ledger, deadline: float, target: Target) -> Meter:
         """One attempt on ``target``, noted from its start."""
-        provider = self._providers[target.provider]
+        provider, call, clock = self._providers[target.provider], record.call, self._clock
+        parts = split(call, target)
         # First, since a request that the provider's format can't say takes nothing and is nobody's failure.
-        request = provider.dialect.encode(record.call, target)
-        await ledger.admit(target)
-        trial = record.begin(target, self._clock, self._vitals)
+        requests = encoded(provider.dialect, parts, target)
+        await ledger.admit(target, len(requests))
+        trial = record.begin(target, clock, self._vitals)
+        reply: Reply | Gathered
         try:
-            reply = await attempt(provider, record.call, target, request, deadline=deadline, clock=self._clock)
+            if len(requests) == 1:
+                reply = await attempt(provider, call, target, requests[0], deadline=deadline, clock=clock)
+            else:
+                reply = await fan_out(provider, call, target, parts, requests, deadline=deadline, clock=clock)
         except UpstreamError as error:
             trial.end(error)
             ledger.give_back()
-            record.waited_s += self._clock.monotonic() - trial.began_at
+            record.waited_s += clock.monotonic() - trial.began_at
             raise
         trial.has_answered(reply.status)
-        return Meter(record.call, target, reply, self._clock, record.at)
+        return Meter(call, target, reply, clock, record.at)
 
     def _leave(self, record: Record, ledger: Ledger | None, meter: Meter | None) -> None:
         """Give everything back, whatever happened. Plain code: it runs to its end in one go, hang-up or not."""
