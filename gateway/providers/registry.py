@@ -6,13 +6,18 @@ from collections.abc import Callable, Mapping
 
 from gateway.core.clock import Clock, SystemClock
 from gateway.core.kinds import KINDS, Kind
+from gateway.providers.anthropic.dialect import Anthropic
+from gateway.providers.azure.dialect import Azure
 from gateway.providers.base import Account, Dialect
 from gateway.providers.openai.dialect import OpenAI
 
 Speak = Callable[[Account, Kind, Clock], Dialect]
 
-DIALECTS: Mapping[str, Speak] = {}
-"""The kinds with a format of their own."""
+DIALECTS: Mapping[str, Speak] = {
+    "anthropic": Anthropic,
+    "azure": Azure,
+}
+"""The kinds with a format of their own, or addresses of their own for OpenAI's."""
 
 
 def dialect(account: Account, clock: Clock | None = None) -> Dialect:

@@ -1,0 +1,47 @@
+"""Anthropic's usage, whose parts of the input don't overlap, and whose output holds the thoughts.
+
+https://platform.claude.com/docs/en/api/messages
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from gateway.core.usage import Usage
+
+MOST_TOKENS = 10**12
+"""More are a slip of the provider's."""
+
+
+class _Details(msgspec.Struct, gc=False):
+    thinking_tokens: int | None = None
+
+
+class Counts(msgspec.Struct, gc=False):
+    """What a message or the end of a stream counts; what it leaves out is as it was."""
+
+    input_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+    """Into the cache, for five minutes or an hour alike."""
+    cache_read_input_tokens: int | None = None
+    output_tokens: int | None = None
+    output_tokens_details: _Details | None = None
+
+
+def usage_of(counts: Counts, before: Usage) -> Usage:
+    """``counts`` over what was counted ``before``."""
+    details = counts.output_tokens_details
+    reasoning = _count(details.thinking_tokens if details is not None else None, before.reasoning)
+    output = _count(counts.output_tokens, before.output + before.reasoning)
+    reasoning = min(reasoning, output)
+    return Usage(
+        input=_count(counts.input_tokens, before.input),
+        cached_input=_count(counts.cache_read_input_tokens, before.cached_input),
+        cache_write=_count(counts.cache_creation_input_tokens, before.cache_write),
+        output=output - reasoning,
+        reasoning=reasoning,
+    )
+
+
+def _count(given: int | None, before: int) -> int:
+    return before if given is None else min(max(given, 0), MOST_TOKENS)
