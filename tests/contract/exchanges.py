@@ -14,7 +14,7 @@ from collections import Counter
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
@@ -66,12 +66,20 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def path(self) -> str:
-        """As the provider knows it: what its base URL adds comes first."""
-        return urlsplit(self.url).path
+        """As the provider knows it: what its base URL adds comes first, a query last."""
+        parts = urlsplit(self.url)
+        return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
     @property
     def prefix(self) -> str:
-        return self.path.removesuffix(self.endpoint)
+        """What the base URL adds to the origin."""
+        prefix = urlsplit(self.url).path.removesuffix(self.endpoint)
+        return prefix if self.provider_kind != "azure" else prefix.partition("/openai/")[0]
+
+    @property
+    def api_version(self) -> str | None:
+        """Azure's."""
+        return dict(parse_qsl(urlsplit(self.url).query)).get("api-version")
 
     @property
     def is_error(self) -> bool:

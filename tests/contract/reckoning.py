@@ -36,7 +36,8 @@ def parts(exchange: Exchange) -> Parts | None:
     if usage is None:
         return None
     read, written = usage["prompt_tokens"], usage.get("completion_tokens", 0)
-    cached = _detail(usage, "prompt", "cached_tokens")
+    # Azure's Grok says that more was cached than was read: then all of it was.
+    cached = min(read, _detail(usage, "prompt", "cached_tokens"))
     reasoning = _detail(usage, "completion", "reasoning_tokens")
     if read + written + reasoning > usage["total_tokens"]:
         # Counted within the completion; and where a provider says that there was more reasoning than text, all is.

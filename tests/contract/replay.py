@@ -98,6 +98,8 @@ def _config(
     if catalog.entry(kind, exchange.model).price is None:
         target["price"] = OWN_PRICE
     providers = {"recorded": {"kind": kind, "base_url": upstream.url + exchange.prefix, "api_key": SECRET}}
+    if exchange.api_version:
+        providers["recorded"]["api_version"] = exchange.api_version
     targets = [target]
     if second is not None:
         providers["spare"] = {"kind": "openai", "base_url": f"{second.url}/v1", "api_key": SECRET}

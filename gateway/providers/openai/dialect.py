@@ -7,7 +7,7 @@ values in between stay the bytes that the client sent. https://platform.openai.c
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
 
 import msgspec
@@ -27,6 +27,7 @@ SHORTEST_SECRET = 8
 LARGE = 64 * 1024
 """A value above this is sent from where it lies; below it a copy costs less than another piece."""
 
+new_boundary = secrets.token_hex
 _encode = msgspec.json.encode
 _ASKS_USAGE = msgspec.Raw(b'{"include_usage":true}')
 
@@ -37,7 +38,7 @@ class OpenAI:
     """
 
     def __init__(
-        self, account: Account, kind: Kind, clock: Clock, *, boundary: Callable[[], str] = secrets.token_hex
+        self, account: Account, kind: Kind, clock: Clock, *, boundary: Callable[[], str] = new_boundary
     ) -> None:
         self.account = account
         self._kind = kind
@@ -47,11 +48,16 @@ class OpenAI:
         self._origin = Origin.of(base)
         prefix = urlsplit(base).path
         self._paths = {endpoint: f"{prefix}/{endpoint.value}".encode() for endpoint in Endpoint}
-        self._headers = _headers(account)
+        self._headers = _headers(account, self.credential(account.api_key) if account.api_key else {})
         self._json_headers: tuple[Header, ...] = ((b"content-type", b"application/json"), *self._headers)
         self._dropped = kind.refuses | {"route"}
         # A header may be the credential. What is shorter than any key is a word, and words are not struck out.
         self._secrets = [text for text in (account.api_key, *account.headers.values()) if len(text) >= SHORTEST_SECRET]
+
+    @staticmethod
+    def credential(api_key: str) -> dict[str, str]:
+        """The header that says whose call it is. Whoever shows it another way overrides this."""
+        return {"authorization": f"Bearer {api_key}"}
 
     def encode(self, call: Call, target: Target) -> HttpRequest:
         body = call.body
@@ -104,13 +110,11 @@ class OpenAI:
                 yield self._kind.renames.get(name, name), checked.pop(name)
 
     def __repr__(self) -> str:
-        return f"<OpenAI {self.account!r}>"
+        return f"<{type(self).__name__} {self.account!r}>"
 
 
-def _headers(account: Account) -> tuple[Header, ...]:
-    headers = {"user-agent": "sluice", "accept": "*/*"}
-    if account.api_key:
-        headers["authorization"] = f"Bearer {account.api_key}"
+def _headers(account: Account, credential: Mapping[str, str]) -> tuple[Header, ...]:
+    headers = {"user-agent": "sluice", "accept": "*/*", **credential}
     headers.update({name.lower(): value for name, value in account.headers.items()})
     return tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items())
 

@@ -24,6 +24,11 @@ _BY_CODE = {
     "content_filter": Reason.CONTENT_FILTER,
     "content_policy_violation": Reason.CONTENT_FILTER,
     "moderation_blocked": Reason.CONTENT_FILTER,
+    # Azure's, https://learn.microsoft.com/azure/ai-foundry/openai/concepts/content-filter
+    "contentFilter": Reason.CONTENT_FILTER,
+    "ResponsibleAIPolicyViolation": Reason.CONTENT_FILTER,
+    "OperationNotSupported": Reason.NOT_FOUND,  # this deployment's model is for something else
+    "unknown_model": Reason.NOT_FOUND,
     "rate_limit_exceeded": Reason.RATE_LIMITED,
     "overloaded_error": Reason.OVERLOADED,
 }
@@ -43,6 +48,9 @@ class _Words:
         self.message = inner if isinstance(inner, str) else _text(fields.get("message"))
         self.code = _text(fields.get("code"))
         self.type = _text(fields.get("type"))
+        # Azure's second opinion, in two spellings.
+        inner = fields.get("innererror", fields.get("inner_error"))
+        self.inner = _text(inner.get("code")) if isinstance(inner, dict) else ""
         self.param = _text(fields.get("param"))
         stated = fields.get("status_code", fields.get("code"))
         self.status = stated if isinstance(stated, int) and 400 <= stated < 600 else None
@@ -77,7 +85,7 @@ def _error(status: int, words: _Words, retry_after: float | None, secrets: Seque
 
 
 def _reason(status: int, words: _Words) -> Reason:
-    told = _BY_CODE.get(words.code) or _BY_CODE.get(words.type)
+    told = _BY_CODE.get(words.code) or _BY_CODE.get(words.inner) or _BY_CODE.get(words.type)
     if status in (400, 413, 422) and told is None and _CONTEXT_LENGTH.search(words.message):
         return Reason.CONTEXT_LENGTH
     if told is not None and (status in (400, 413, 422, 429) or status >= 500):

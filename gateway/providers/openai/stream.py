@@ -87,7 +87,7 @@ class ChatStream(_Stream):
         """Whether those that have begun have ended: of several, one that has says nothing of the others."""
 
     def decode(self, frame: bytes) -> Sequence[Event]:
-        data = _data(frame)
+        data = data_of(frame)
         if not data:
             self._kept += frame
             return ()
@@ -148,7 +148,7 @@ class ImageStream(_Stream):
         self._images = 0
 
     def decode(self, frame: bytes) -> Sequence[Event]:
-        data = _data(frame)
+        data = data_of(frame)
         if not data:
             self._kept += frame
             return ()
@@ -175,7 +175,7 @@ class ImageStream(_Stream):
         )
 
 
-def _data(frame: bytes) -> bytes:
+def data_of(frame: bytes) -> bytes:
     """The data of one SSE frame, its lines joined; empty for comments. The usual frame is a single line."""
     if frame.startswith(b"data: "):
         end = frame.find(b"\n")

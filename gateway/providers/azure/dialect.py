@@ -1,0 +1,58 @@
+"""Azure OpenAI and Azure AI Foundry: OpenAI's format at addresses of their own, with content filters' findings in it.
+
+https://learn.microsoft.com/azure/ai-foundry/openai/reference
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from gateway.core.clock import Clock
+from gateway.core.exchange import HttpHead, HttpRequest
+from gateway.core.kinds import Kind
+from gateway.core.types import Call, Endpoint, Target
+from gateway.providers.azure.address import Address
+from gateway.providers.azure.filtered import FilteredReply, FilteredStream
+from gateway.providers.base import Account, Decoder
+from gateway.providers.openai.dialect import OpenAI, new_boundary
+
+
+class Azure(OpenAI):
+    """The dialect for one resource. A target's model is the name of a deployment."""
+
+    def __init__(
+        self, account: Account, kind: Kind, clock: Clock, *, boundary: Callable[[], str] = new_boundary
+    ) -> None:
+        self._address = Address(account.base_url, account.api_version)
+        if not self._address.can_stream_usage:
+            kind = msgspec.structs.replace(kind, takes_stream_options=False)
+        super().__init__(account, kind, clock, boundary=boundary)
+        if self._address.is_models:
+            # Else fields that its own, older description lacks are an error, such as max_completion_tokens.
+            # https://learn.microsoft.com/rest/api/aifoundry/modelinference/get-chat-completions/get-chat-completions
+            extra = (b"extra-parameters", b"pass-through")
+            self._headers = (*self._headers, extra)
+            self._json_headers = (*self._json_headers, extra)
+        self._known: dict[tuple[Endpoint, str], bytes] = {}
+
+    @staticmethod
+    def credential(api_key: str) -> dict[str, str]:
+        return {"api-key": api_key}
+
+    def encode(self, call: Call, target: Target) -> HttpRequest:
+        place = (call.endpoint, target.model)
+        path = self._known.get(place)
+        if path is None:
+            path = self._known[place] = self._address.path(*place)
+        request = super().encode(call, target)
+        request.path = path
+        return request
+
+    def decoder(self, call: Call, target: Target, head: HttpHead) -> Decoder:
+        if call.endpoint is not Endpoint.CHAT:
+            return super().decoder(call, target, head)
+        if not call.stream or head.media_type == b"application/json":
+            return FilteredReply(call, self._kind, self._secrets)
+        return FilteredStream(call, self._kind, self._secrets)
