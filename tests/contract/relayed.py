@@ -1,4 +1,4 @@
-"""What a client gets of a recorded reply in OpenAI's dialect: the bytes that came, but where a provider bends the format.
+"""What a client gets of a recorded reply in OpenAI's dialect: the bytes that came, but where its provider bends that.
 
 Written apart from the gateway's code, from the documentation of each bend.
 """

@@ -3,8 +3,8 @@
 A filter's frames come without what a chunk must have, and clients that read ``choices[0].delta`` break on them:
 
     {"id":"","object":"","choices":[],"prompt_filter_results":[…]}                  of the prompt, before all else
-    {"id":"","object":"","choices":[{"index":0,"content_filter_results":{…},        of the text so far, where filters run
-      "content_filter_offsets":{…},"finish_reason":null}]}                          beside the model; also after its end
+    {"id":"","object":"","choices":[{"index":0,"content_filter_results":{…},        of the text so far: filters may run
+      "content_filter_offsets":{…},"finish_reason":null}]}                          beside the model, and after its end
 
 The first is no answer yet: a provider that sent only this may still fail, and another be asked. So it waits, and goes
 out on the first chunk that says something. https://learn.microsoft.com/azure/ai-foundry/openai/concepts/content-streaming

@@ -19,6 +19,7 @@ from tests.providers.calls import TARGET, account, form_call, json_call
 SSE = HttpHead(200, [(b"content-type", b"text/event-stream")])
 JSON = HttpHead(200, [(b"content-type", b"application/json")])
 ORIGIN = "https://res.openai.azure.com"
+CLASSIC = "/openai/deployments/upstream-model/chat/completions"
 SAFE = {"hate": {"filtered": False, "severity": "safe"}}
 OF_PROMPT = [{"prompt_index": 0, "content_filter_results": SAFE}]
 HELLO = {"model": "p", "messages": []}
@@ -40,15 +41,14 @@ def path(base_url=ORIGIN, endpoint=Endpoint.CHAT, **fields):
         (ORIGIN + "/openai", None, "/openai/v1/chat/completions"),
         (ORIGIN + "/openai/v1/", None, "/openai/v1/chat/completions"),
         (ORIGIN, "preview", "/openai/v1/chat/completions?api-version=preview"),
-        (ORIGIN, "2024-10-21", "/openai/deployments/upstream-model/chat/completions?api-version=2024-10-21"),
-        (ORIGIN + "/openai", "2024-10-21", "/openai/deployments/upstream-model/chat/completions?api-version=2024-10-21"),
+        (ORIGIN, "2024-10-21", f"{CLASSIC}?api-version=2024-10-21"),
+        (ORIGIN + "/openai", "2024-10-21", f"{CLASSIC}?api-version=2024-10-21"),
         ("https://res.services.ai.azure.com", None, "/openai/v1/chat/completions"),
         ("https://res.services.ai.azure.com/models", None, "/models/chat/completions?api-version=2024-05-01-preview"),
         ("https://res.services.ai.azure.com/models/", "2025-04-01", "/models/chat/completions?api-version=2025-04-01"),
         ("https://res.services.ai.azure.com/api/projects/p", None, "/api/projects/p/openai/v1/chat/completions"),
         ("https://res.openai.azure.us", None, "/openai/v1/chat/completions"),
-        ("https://proxy.test/azure", "2024-06-01", "/azure/openai/deployments/upstream-model/chat/completions?"
-         "api-version=2024-06-01"),
+        ("https://proxy.test/azure", "2024-06-01", f"/azure{CLASSIC}?api-version=2024-06-01"),
     ],
 )  # fmt: skip
 def test_the_path_follows_from_the_base_url_and_the_api_version(base_url, version, expected):
