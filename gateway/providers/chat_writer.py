@@ -175,7 +175,8 @@ class MessageWriter:
         self._text.append(text)
 
     def refusal(self, text: str) -> None:
-        self._refusal.append(text)
+        if text:
+            self._refusal.append(text)
 
     def thought(self, thought: Thought) -> None:
         for at in range(len(self._thoughts) - 1, -1, -1):

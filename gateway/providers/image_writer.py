@@ -109,21 +109,22 @@ class ImageWriter:
                 "type": type,
                 **image,
                 "created_at": self._created,
-                **self._look(media),
+                **self._look(media, "png"),
                 "usage": image_usage(counted),
             }
             data = b"event: " + type.encode() + b"\ndata: " + msgspec.json.encode(frame) + b"\n\n"
             events.append(Event(data, usage=counted if index == last else None))
         return tuple(events)
 
-    def _look(self, type: str) -> dict[str, str]:
+    def _look(self, type: str, usual: str = "auto") -> dict[str, str]:
+        """How a picture of media type ``type`` looks; ``usual`` is the format where that says nothing."""
         quality, _, size = self._image_line.partition("/")
         format = type.rpartition("/")[2]
         return {
             "size": size if size in _SIZES else "auto",
             "quality": quality if quality in _QUALITIES else "auto",
             "background": "auto",
-            "output_format": format if format in _FORMATS else "png",
+            "output_format": format if format in _FORMATS else usual,
         }
 
     def _no_image(self) -> UpstreamError:
