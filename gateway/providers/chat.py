@@ -24,6 +24,8 @@ Cache = dict[str, Any] | None
 class Text(msgspec.Struct, frozen=True, tag="text"):
     text: str
     cache_control: Cache = None
+    guard_content: list[str] | None = None
+    """Bedrock's: a guardrail is to judge this text, by these qualifiers (``query``, ``grounding_source``)."""
 
 
 class ImageUrl(msgspec.Struct, frozen=True):
@@ -123,6 +125,8 @@ class Message(msgspec.Struct, frozen=True):
     reasoning_details: list[Thought] | None = None
     images: list[Image] | None = None
     """Pictures that the model itself wrote in an earlier reply."""
+    is_error: bool | None = None
+    """Whether a tool's message tells of its failure: Anthropic's word, OpenAI has none."""
     cache_control: Cache = None
 
     @property
