@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from gateway.core.errors import Reason, UpstreamError
-from tests.pipeline.scene import COST, DONE, USAGE_FRAME, Scene, chunk
+from tests.pipeline.scene import COST, DONE, USAGE, USAGE_FRAME, Scene, chunk, sse
 from tests.transport import SSE, ScriptedTransport, replied
 
 
@@ -96,3 +96,22 @@ async def test_events_that_came_together_are_handed_on_together():
     assert client.events[0].tokens == 3
     assert client.events[2].usage is not None
     assert client.events[1].finish == "stop"
+
+
+async def test_usage_that_came_early_is_added_to_where_the_stream_breaks_off():
+    broke = UpstreamError(Reason.CLOSED, "gone")
+    early = sse({"choices": [{"index": 0, "delta": {"content": "four"}}], "usage": USAGE})
+    scene = Scene(stream(early, chunk("and four"), broke))
+    await scene.serve(stream=True)
+
+    assert not scene.outcome.is_usage_official
+    # What came in one frame with usage may be in it or not: it is counted.
+    assert scene.outcome.cost_nanousd == 7 * 1_000 + (3 + 1 + 2) * 10_000
+
+
+async def test_usage_that_came_early_is_the_truth_where_nothing_followed():
+    usage = sse({"choices": [{"index": 0, "delta": {}}], "usage": USAGE})
+    scene = Scene(stream(usage, UpstreamError(Reason.CLOSED, "gone")))
+    await scene.serve(stream=True)
+
+    assert (scene.outcome.is_usage_official, scene.outcome.cost_nanousd) == (True, COST)

@@ -57,9 +57,10 @@ def test_the_ceiling_counts_every_attempt():
     assert way.next() is None
 
 
-def test_a_limit_of_our_own_is_no_attempt():
+@pytest.mark.parametrize("reason", sorted(NOTHING_SENT))
+def test_what_was_never_sent_is_no_attempt(reason):
     way = course(A, B, max_attempts=1)
-    way.failed(way.next(), error(Reason.PROVIDER_LIMIT))
+    way.failed(way.next(), error(reason))
 
     assert way.next() is B
 

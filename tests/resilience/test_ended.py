@@ -26,6 +26,9 @@ def failures(*errors):
         ([Reason.QUOTA], 502, "upstream_error"),
         ([Reason.AUTH], 502, "upstream_error"),
         ([Reason.RATE_LIMITED, Reason.SERVER_ERROR], 502, "upstream_error"),
+        ([Reason.SERVER_ERROR, Reason.UNSUPPORTED], 502, "upstream_error"),
+        ([Reason.UNSUPPORTED, Reason.PROVIDER_LIMIT], 429, "rate_limit_exceeded"),
+        ([Reason.FIRST_BYTE_TIMEOUT, Reason.UNSUPPORTED], 504, "upstream_timeout"),
     ],
 )
 def test_the_reasons_make_the_status(reasons, status, code):
@@ -68,3 +71,10 @@ def test_a_larger_target_that_only_failed_may_serve_the_next_time():
     found = ended(failures(error(Reason.CONTEXT_LENGTH, status=400), error(Reason.SERVER_ERROR)))
 
     assert (found.status, found.code) == (502, "upstream_error")
+
+
+def test_what_no_target_can_say_is_the_clients_to_mend_and_names_the_last_ones_field():
+    found = ended(failures(*(error(Reason.UNSUPPORTED, param=param, code="unsupported_value") for param in "xy")))
+
+    assert isinstance(found, RequestRefused)
+    assert (found.status, found.param, found.code) == (400, "y", "unsupported_value")
