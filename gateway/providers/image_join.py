@@ -36,6 +36,7 @@ USAGE_DEPTH = 3
 
 class _Item(msgspec.Struct):
     b64_json: str | None = None
+    url: str | None = None
 
 
 class _Images(msgspec.Struct):
@@ -111,12 +112,17 @@ def joined(
 def _read(call: Call, whole: Event) -> Part:
     if call.endpoint is Endpoint.CHAT:
         message = msgspec.json.decode(whole.data, type=_Chat).choices[0].message
-        pictures = [Media.of_url(picture.image_url.url) for picture in message.images]
+        # Data URLs too: what is passed on need not be taken apart.
+        pictures = [Media(url=picture.image_url.url) for picture in message.images]
         return Part(usage=Usage(), finish=whole.finish, text=message.content or "", pictures=pictures)
     if call.stream:
         reply = msgspec.json.decode(whole.data, type=_Images)
         type = f"image/{reply.output_format or 'png'}"
-        pictures = [Media(type=type, base64=item.b64_json) for item in reply.data if item.b64_json]
+        pictures = [
+            Media(type=type, base64=item.b64_json) if item.b64_json else Media(url=item.url or "")
+            for item in reply.data
+            if item.b64_json or item.url
+        ]
         return Part(usage=Usage(), finish=whole.finish, pictures=pictures)
     fields = msgspec.json.decode(whole.data, type=dict[str, msgspec.Raw])
     items = msgspec.json.decode(fields.get("data", b"[]"), type=list[msgspec.Raw])
@@ -139,7 +145,10 @@ def _written(call: Call, target: Target, parts: Sequence[Part], usage: Usage, ti
         if part.text:
             writer.text(part.text)
         for picture in part.pictures:
-            writer.image(picture.type, picture.base64)
+            if picture.url:
+                writer.image_link(picture.url)
+            else:
+                writer.image(picture.type, picture.base64)
     writer.finish(parts[0].finish or "stop")
     writer.usage(usage)
     writer.close()
