@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -40,6 +40,8 @@ _KNOWN = {
     ),
 }
 """The blocks and deltas that are read within events of these types."""
+_MESSAGE = frozenset({"message_start", "message_delta", "message_stop", "content_block_stop", "error"})
+"""The other events that are read."""
 
 
 class StreamedReply:
@@ -69,37 +71,32 @@ class StreamedReply:
         return self._close()
 
     def _read(self, frame: _Frame) -> None:
+        """Blocks and their pieces: most of a stream."""
         if frame.type == "content_block_delta":
             if frame.delta is not None:
                 self._reading.more(frame.delta)
-            return
-        read = _READ.get(frame.type)
-        if read is not None:
-            read(self, frame)
+        elif frame.type == "content_block_start":
+            if frame.content_block is not None:
+                self._reading.open(frame.index, frame.content_block)
+        elif frame.type == "content_block_stop":
+            self._reading.shut()
+        else:
+            self._read_message(frame)
 
-    def _begin(self, frame: _Frame) -> None:
-        if frame.message is not None:
-            self._reading.begin(frame.message)
-
-    def _open(self, frame: _Frame) -> None:
-        if frame.content_block is not None:
-            self._reading.open(frame.index, frame.content_block)
-
-    def _shut(self, frame: _Frame) -> None:  # noqa: ARG002  a handler as the others
-        self._reading.shut()
-
-    def _end(self, frame: _Frame) -> None:
-        self._reading.count(frame.usage)
-        if frame.delta is not None and not self._has_reason:
-            self._has_reason = frame.delta.stop_reason is not None
-            self._reading.end(frame.delta.stop_reason, frame.delta.stop_details)
-
-    def _stop(self, frame: _Frame) -> None:  # noqa: ARG002  a handler as the others
-        self._is_over = True
-        self._writer.close()
-
-    def _fail(self, frame: _Frame) -> None:
-        raise failure_in_reply(frame.error, secrets=self._secrets)
+    def _read_message(self, frame: _Frame) -> None:
+        if frame.type == "message_start":
+            if frame.message is not None:
+                self._reading.begin(frame.message)
+        elif frame.type == "message_delta":
+            self._reading.count(frame.usage)
+            if frame.delta is not None and not self._has_reason:
+                self._has_reason = frame.delta.stop_reason is not None
+                self._reading.end(frame.delta.stop_reason, frame.delta.stop_details)
+        elif frame.type == "message_stop":
+            self._is_over = True
+            self._writer.close()
+        elif frame.type == "error":
+            raise failure_in_reply(frame.error, secrets=self._secrets)
 
     def _close(self) -> Sequence[Event]:
         self._is_over = True
@@ -115,17 +112,6 @@ class StreamedReply:
             raise _unreadable() from error
         except NOT_JSON as error:
             raise _unreadable() from error
-
-
-_READ: dict[str, Callable[[StreamedReply, _Frame], None]] = {
-    "message_start": StreamedReply._begin,
-    "content_block_start": StreamedReply._open,
-    "content_block_stop": StreamedReply._shut,
-    "message_delta": StreamedReply._end,
-    "message_stop": StreamedReply._stop,
-    "error": StreamedReply._fail,
-}
-"""What each event does, but for deltas: those are most of a stream, and read first."""
 
 
 class WholeReply:
@@ -177,7 +163,7 @@ def _is_unknown(data: bytes) -> bool:
         return False
     type = str(given.get("type"))
     if type not in _KNOWN:
-        return type not in _READ
+        return type not in _MESSAGE
     held = given.get("content_block", given.get("delta"))
     return isinstance(held, dict) and str(held.get("type")) not in _KNOWN[type]
 
