@@ -10,13 +10,13 @@ from collections.abc import Callable
 import msgspec
 
 from gateway.core.clock import Clock
-from gateway.core.exchange import HttpHead, HttpRequest
+from gateway.core.exchange import HttpHead
 from gateway.core.kinds import Kind
 from gateway.core.types import Call, Endpoint, Target
 from gateway.providers.azure.address import Address
 from gateway.providers.azure.filtered import FilteredReply, FilteredStream
 from gateway.providers.base import Account, Decoder
-from gateway.providers.openai.dialect import OpenAI, new_boundary
+from gateway.providers.openai.dialect import OpenAI, is_translated, new_boundary
 
 
 class Azure(OpenAI):
@@ -41,17 +41,15 @@ class Azure(OpenAI):
     def credential(api_key: str) -> dict[str, str]:
         return {"api-key": api_key}
 
-    def encode(self, call: Call, target: Target) -> HttpRequest:
-        place = (call.endpoint, target.model)
+    def _path(self, endpoint: Endpoint, target: Target) -> bytes:
+        place = (endpoint, target.model)
         path = self._known.get(place)
         if path is None:
             path = self._known[place] = self._address.path(*place)
-        request = super().encode(call, target)
-        request.path = path
-        return request
+        return path
 
     def decoder(self, call: Call, target: Target, head: HttpHead) -> Decoder:
-        if call.endpoint is not Endpoint.CHAT:
+        if call.endpoint is not Endpoint.CHAT or is_translated(call, target):
             return super().decoder(call, target, head)
         if not call.stream or head.media_type == b"application/json":
             return FilteredReply(call, self._kind, self._secrets)

@@ -7,21 +7,28 @@ values in between stay the bytes that the client sent. https://platform.openai.c
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec.structs import replace
 
-from gateway.core.body import NOT_JSON, FormBody, FormFile, JsonBody
+from gateway.core.body import NOT_JSON, FormBody, JsonBody
 from gateway.core.clock import Clock
-from gateway.core.errors import InvalidRequest, UpstreamError
+from gateway.core.errors import InvalidRequest, UpstreamError, unsupported
 from gateway.core.exchange import Buffer, Header, HttpHead, HttpRequest, Origin, Pieces
 from gateway.core.kinds import Kind
-from gateway.core.types import Call, Endpoint, Target
+from gateway.core.types import Call, Endpoint, Feature, Target
 from gateway.providers.base import Account, Decoder
+from gateway.providers.image_request import ImageRequest, size_for
+from gateway.providers.openai.chat_by_images import ChatByImages, files, images_for, references
 from gateway.providers.openai.failure import failure
+from gateway.providers.openai.form import Form
+from gateway.providers.openai.image_by_chat import ImageByChat, chat_for
 from gateway.providers.openai.reply import WholeReply
 from gateway.providers.openai.stream import ChatStream, ImageStream
+from gateway.providers.writers import writer_for
 
 SHORTEST_SECRET = 8
 LARGE = 64 * 1024
@@ -60,16 +67,24 @@ class OpenAI:
         return {"authorization": f"Bearer {api_key}"}
 
     def encode(self, call: Call, target: Target) -> HttpRequest:
+        own = target.capabilities.endpoints
+        if own is not None and call.endpoint not in own:
+            return self._translated(call, target)
         body = call.body
-        path = self._paths[call.endpoint]
+        path = self._path(call.endpoint, target)
         if isinstance(body, JsonBody):
             pieces = _splice(self._fields(call, body, target))
             return HttpRequest(b"POST", self._origin, path, self._json_headers, pieces)
-        form = _Form(self._form_fields(body, target), body.files, self._boundary())
-        headers = ((b"content-type", form.content_type), *self._headers)
-        return HttpRequest(b"POST", self._origin, path, headers, form)
+        return self._form(path, Form(self._form_fields(call, body, target), body.files, self._boundary()))
 
-    def decoder(self, call: Call, target: Target, head: HttpHead) -> Decoder:  # noqa: ARG002
+    def decoder(self, call: Call, target: Target, head: HttpHead) -> Decoder:
+        if is_translated(call, target):
+            writer = writer_for(call, target, time=self._clock.time())
+            if call.endpoint is Endpoint.CHAT:
+                return ChatByImages(call, writer, self._kind, self._secrets)
+            return ImageByChat(writer, self._kind, self._secrets)
+        if target.nearest_image_size and call.needs.images:
+            call = _as_drawn(call, target)
         if not call.stream or head.media_type == b"application/json":
             return WholeReply(call, self._kind, self._secrets)
         if call.endpoint is Endpoint.CHAT:
@@ -78,6 +93,35 @@ class OpenAI:
 
     def failure(self, head: HttpHead, body: bytes) -> UpstreamError:
         return failure(head, body, secrets=self._secrets)
+
+    def _path(self, endpoint: Endpoint, target: Target) -> bytes:  # noqa: ARG002  some have one for each model
+        return self._paths[endpoint]
+
+    def _form(self, path: bytes, form: Form) -> HttpRequest:
+        headers = ((b"content-type", form.content_type), *self._headers)
+        return HttpRequest(b"POST", self._origin, path, headers, form)
+
+    def _translated(self, call: Call, target: Target) -> HttpRequest:
+        """The request to the endpoint that serves ``call`` in the place of its own."""
+        endpoint = target.endpoint_for(call)
+        if endpoint is None:
+            raise unsupported("model", f"{target.model} does not serve /v1/{call.endpoint}")
+        request = ImageRequest.of(call, target)
+        fields: dict[str, Any] = {"model": target.model}
+        if call.user is not None and "user" not in self._dropped:
+            fields[self._kind.renames.get("user", "user")] = call.user
+        path = self._path(endpoint, target)
+        if endpoint is Endpoint.CHAT:
+            fields |= chat_for(request)
+        else:
+            fields |= images_for(request, endpoint, target)
+        if endpoint is Endpoint.IMAGE_EDITS:
+            linked = references(request.images)
+            if linked is None:
+                texts = [(name, str(value)) for name, value in fields.items()]
+                return self._form(path, Form(texts, files(request.images), self._boundary()))
+            fields["images"] = linked
+        return HttpRequest(b"POST", self._origin, path, self._json_headers, Pieces(_encode(fields)))
 
     def _fields(self, call: Call, body: JsonBody, target: Target) -> dict[str, msgspec.Raw]:
         """The request's fields, each still bytes. Made anew from the decoded object, so that a name which the client
@@ -95,12 +139,21 @@ class OpenAI:
                 fields.pop("stream_options", None)
             elif not call.wants_usage:
                 fields["stream_options"] = _with_usage(fields.get("stream_options"))
+        if call.needs.images:
+            if not _takes_response_format(target):
+                fields.pop("response_format", None)
+            if target.nearest_image_size and "size" in fields:
+                fields["size"] = msgspec.Raw(_encode(size_for(call, target)))
         return fields
 
-    def _form_fields(self, body: FormBody, target: Target) -> Iterator[tuple[str, str]]:
+    def _form_fields(self, call: Call, body: FormBody, target: Target) -> Iterator[tuple[str, str]]:
         yield "model", target.model
         # As with JSON: of a name that came twice, the value that was checked goes out, and only that. Lists repeat.
         checked = dict(body.fields)
+        if target.nearest_image_size and "size" in checked:
+            checked["size"] = size_for(call, target)
+        if not _takes_response_format(target):
+            checked.pop("response_format", None)
         for name, value in body.fields:
             if name == "model" or name in self._dropped:
                 continue
@@ -111,6 +164,26 @@ class OpenAI:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.account!r}>"
+
+
+def is_translated(call: Call, target: Target) -> bool:
+    """Another endpoint of ``target`` than the one that was asked for serves ``call``."""
+    own = target.capabilities.endpoints
+    return own is not None and call.endpoint not in own
+
+
+def _takes_response_format(target: Target) -> bool:
+    """What always answers with base64 (the gpt-image family) refuses the field, even where it asks for just that.
+
+    https://platform.openai.com/docs/api-reference/images/create#images_create-response_format
+    """
+    able = target.capabilities.features
+    return able is None or Feature.IMAGE_LINKS in able
+
+
+def _as_drawn(call: Call, target: Target) -> Call:
+    """``call`` with the size that is drawn for it: what is billed, where the reply doesn't say."""
+    return replace(call, needs=replace(call.needs, image_size=size_for(call, target)))
 
 
 def _headers(account: Account, credential: Mapping[str, str]) -> tuple[Header, ...]:
@@ -141,39 +214,3 @@ def _splice(fields: dict[str, msgspec.Raw]) -> Pieces:
         pieces += (opening + b"," + _encode(name) + b":", memoryview(value))
         opening = b""
     return Pieces(*pieces, b"}")
-
-
-class _Form:
-    """A multipart/form-data payload (RFC 7578) that reads its files anew each time it is sent."""
-
-    def __init__(self, fields: Iterator[tuple[str, str]], files: Sequence[FormFile], boundary: str) -> None:
-        self.content_type = f"multipart/form-data; boundary={boundary}".encode()
-        opening = f"--{boundary}\r\nContent-Disposition: form-data; name="
-        self._fields = b"".join(f"{opening}{_quoted(name)}\r\n\r\n{value}\r\n".encode() for name, value in fields)
-        self._files = [
-            (
-                f"{opening}{_quoted(file.name)}; filename={_quoted(file.filename)}\r\n"
-                f"Content-Type: {file.content_type}\r\n\r\n".encode(),
-                file,
-            )
-            for file in files
-        ]
-        self._end = f"--{boundary}--\r\n".encode()
-        parts = sum(len(head) + file.size + len(b"\r\n") for head, file in self._files)
-        self.length = len(self._fields) + parts + len(self._end)
-
-    def __iter__(self) -> Iterator[Buffer]:
-        yield self._fields
-        for head, file in self._files:
-            yield head
-            yield from file
-            yield b"\r\n"
-        yield self._end
-
-    def __repr__(self) -> str:
-        return f"<Form {self.length} bytes, {len(self._files)} files>"
-
-
-def _quoted(text: str) -> str:
-    """A parameter as browsers write it: RFC 7578 section 2 with the HTML standard's escapes."""
-    return '"' + text.replace("\r", "%0D").replace("\n", "%0A").replace('"', "%22") + '"'

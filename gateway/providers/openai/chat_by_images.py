@@ -1,0 +1,138 @@
+"""A chat that asks for an image, served by an image model, where both speak OpenAI's format.
+
+The user's last words are the prompt; the images attached to them, or else the last ones before, are edited.
+https://platform.openai.com/docs/api-reference/images
+
+Carried: that prompt, those images, ``n`` (as several pictures in the one answer), ``user``, and of ``image_config``
+``size`` and ``quality``. Not carried, and so refused beforehand: tools, schemas, audio, files, log probabilities. Left
+out, since they steer words: earlier turns, instructions, sampling, ceilings, ``stop``.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from gateway.core.body import NOT_JSON, FormFile
+from gateway.core.errors import InvalidRequest, Reason, UpstreamError, unsupported
+from gateway.core.exchange import Framing
+from gateway.core.kinds import Kind
+from gateway.core.types import Call, Endpoint, Event, Feature, Target
+from gateway.providers.image_request import ImageRequest
+from gateway.providers.media import Media, type_of
+from gateway.providers.openai.failure import failure_in_reply
+from gateway.providers.openai.usage import image_usage, with_bill
+from gateway.providers.openai.values import EMPTY, is_given, said, unreadable
+from gateway.providers.writer import Writer
+
+
+def images_for(request: ImageRequest, endpoint: Endpoint, target: Target) -> dict[str, Any]:
+    """The fields that ask ``endpoint`` of ``target`` for ``request``, the model and the images apart.
+
+    Raises UpstreamError (UNSUPPORTED) where there is nothing to edit, or something that can't be.
+    """
+    if bool(request.images) != (endpoint is Endpoint.IMAGE_EDITS):
+        what = "edits the images of the user's last message" if not request.images else "edits no images"
+        raise unsupported("messages", f"an image model {what}")
+    fields: dict[str, Any] = {"prompt": request.prompt}
+    if request.count > 1:
+        fields["n"] = request.count
+    if request.size != "auto":
+        fields["size"] = request.size
+    if request.quality != "auto":
+        fields["quality"] = request.quality
+    if Feature.IMAGE_LINKS in (target.capabilities.features or ()):
+        # What can answer with links does so unless told; the others refuse the field.
+        fields["response_format"] = "b64_json"
+    return fields
+
+
+def references(images: Sequence[Media]) -> list[dict[str, str]] | None:
+    """The images for an edit in JSON, which can name addresses; None where a form can hold them all.
+
+    A form is what every model that edits takes, so it goes first: only the gpt-image family knows JSON.
+    """
+    if not any(image.url for image in images):
+        return None
+    return [{"image_url": image.data_url} for image in images]
+
+
+def files(images: Sequence[Media]) -> list[FormFile]:
+    """The images for an edit as files of a form. Raises InvalidRequest for what is no base64."""
+    name = "image" if len(images) == 1 else "image[]"
+    return [_file(name, index, image) for index, image in enumerate(images)]
+
+
+def _file(name: str, index: int, image: Media) -> FormFile:
+    try:
+        data = image.data
+    except ValueError:
+        raise InvalidRequest("an image of 'messages' holds no valid base64", param="messages") from None
+    ending = image.type.rpartition("/")[2]
+    filename = f"image{index}.{ending if ending.isalnum() else 'png'}"
+    return FormFile(name, filename, image.type, io.BytesIO(data), len(data))
+
+
+class _Picture(msgspec.Struct, gc=False):
+    b64_json: str | None = None
+    url: str | None = None
+    mime_type: str | None = None
+
+
+class _Reply(msgspec.Struct, gc=False):
+    data: list[_Picture] | None = None
+    usage: msgspec.Raw = EMPTY
+    error: msgspec.Raw = EMPTY
+    quality: str | None = None
+    size: str | None = None
+
+
+_reply = msgspec.json.Decoder(_Reply).decode
+
+
+class ChatByImages:
+    """Reads a whole images reply and tells ``writer`` the pictures in it, whether the client streams or not."""
+
+    framing: Framing = "whole"
+
+    def __init__(self, call: Call, writer: Writer, kind: Kind, secrets: Sequence[str] = ()) -> None:
+        self._call = call
+        self._writer = writer
+        self._kind = kind
+        self._secrets = secrets
+        self._seen = False
+
+    def decode(self, frame: bytes) -> Sequence[Event]:
+        self._seen = True
+        try:
+            reply = _reply(frame)
+        except NOT_JSON as error:
+            raise unreadable(frame) from error
+        if is_given(reply.error):
+            raise failure_in_reply(said(reply.error), secrets=self._secrets)
+        pictures = [picture for picture in reply.data or () if picture.b64_json or picture.url]
+        if not pictures:
+            raise UpstreamError(Reason.UNREADABLE, "the provider answered without an image")
+        usage = image_usage(
+            reply.usage, self._call, images=len(pictures), quality=reply.quality or "", size=reply.size or ""
+        )
+        writer = self._writer
+        # First, so that it goes with the first picture: a client that hangs up after it owes all of it.
+        writer.usage(with_bill(usage, reply.usage, self._kind))
+        for picture in pictures:
+            if picture.b64_json:
+                writer.image(type_of(picture.b64_json) or picture.mime_type or "image/png", picture.b64_json)
+            elif picture.url:
+                writer.image_link(picture.url)
+        drawn = writer.take()
+        writer.finish("stop")
+        writer.close()
+        return [*drawn, *writer.take()]
+
+    def finish(self) -> Sequence[Event]:
+        if not self._seen:
+            raise UpstreamError(Reason.UNREADABLE, "the provider's reply is empty")
+        return ()
