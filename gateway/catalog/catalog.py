@@ -132,6 +132,6 @@ def _together(chat: Capabilities, family: Family) -> Capabilities:
         endpoints=image.endpoints or chat.endpoints,
         features=chat.features if image.features is None else image.features,
         context_tokens=image.context_tokens or chat.context_tokens,
-        max_output_tokens=chat.max_output_tokens,
+        max_output_tokens=image.max_output_tokens or chat.max_output_tokens,
         image_input_tokens=chat.image_input_tokens,
     )

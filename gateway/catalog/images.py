@@ -17,6 +17,8 @@ from gateway.core.money import nanousd
 from gateway.core.types import Capabilities, Endpoint, Feature
 
 _DATE = re.compile(r"-20\d{2}-\d{2}-\d{2}$")
+_REGION = re.compile(r"^(us|eu|apac|global)\.")
+"""What Bedrock writes before the name of an inference profile."""
 
 
 class Family(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +43,8 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     formats: frozenset[str] | None = None
     max_images: int | None = None
     context: int | None = None
+    output: int | None = None
+    """The most output tokens of one reply, where it is a chat."""
     note: str = ""
 
     def per_image(self) -> dict[str, int]:
@@ -61,6 +65,7 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
             endpoints=self.endpoints,
             features=self.features,
             context_tokens=self.context,
+            max_output_tokens=self.output,
             image_sizes=self.sizes,
             image_qualities=self.qualities,
             image_formats=self.formats,
@@ -74,10 +79,10 @@ class ImageList(msgspec.Struct, frozen=True):
     families: tuple[Family, ...]
 
     def family(self, provider: str, model: str) -> Family | None:
-        """The family of ``model``, if ``provider`` sells it. A vendor before the name and a date after it are passed
-        over: ``openai/gpt-image-1``, ``gpt-image-2-2026-04-21``.
+        """The family of ``model``, if ``provider`` sells it. A vendor or a region before the name and a date after it
+        are passed over: ``openai/gpt-image-1``, ``us.amazon.nova-canvas-v1:0``, ``gpt-image-2-2026-04-21``.
         """
-        name = model.lower().rpartition("/")[2]
+        name = _REGION.sub("", model.lower().rpartition("/")[2])
         undated = _DATE.sub("", name)
         for family in self.families:
             if provider in family.sold_by and (name in family.names or undated in family.names):

@@ -179,7 +179,8 @@ def image_format(ask: Ask, target: Target) -> Lack | None:
     format = ask.call.needs.image_format
     if formats is None or format is None or format in formats:
         return None
-    return Lack("image_format", f"writes no {format} images, only {_some(formats)}", "output_format")
+    known = f", only {_some(formats)}" if formats else ": it can't be told a format"
+    return Lack("image_format", f"writes no {format} images{known}", "output_format")
 
 
 def provider_choice(ask: Ask, target: Target) -> Lack | None:
