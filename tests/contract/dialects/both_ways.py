@@ -16,14 +16,15 @@ Message = dict[str, Any]
 
 def as_stream(exchange: Exchange) -> Exchange:
     """The exchange as it would have gone had a stream been asked for. Raises KeyError for a dialect without streams."""
-    type, cut = _CUTS[exchange.dialect]
-    body = b"".join(cut(json.loads(exchange.body)))
-    response = {
-        "status": 200,
-        "headers": {"content-type": type},
-        "body_base64": base64.b64encode(body).decode(),
-    }
+    type, body = streamed(exchange.dialect, json.loads(exchange.body))
+    response = {"status": 200, "headers": {"content-type": type}, "body_base64": base64.b64encode(body).decode()}
     return Exchange({**exchange.given, "stream": True, "response": response}, is_own=exchange.is_own)
+
+
+def streamed(dialect: str, reply: Message) -> tuple[str, bytes]:
+    """The content type and the bytes of a whole reply as its provider would have streamed it."""
+    type, cut = _CUTS[dialect]
+    return type, b"".join(cut(reply))
 
 
 def _pieces(text: str) -> Iterator[str]:
