@@ -50,7 +50,7 @@ class Upstreams:
             name=name,
             kind=said.kind,
             base_url=self.base_urls[name],
-            api_key=said.api_key.get_secret_value() if said.api_key else "",
+            api_key=_api_key(said),
             headers={key: value.get_secret_value() for key, value in said.headers.items()},
             region=said.region,
             api_version=said.api_version,
@@ -74,6 +74,12 @@ class Upstreams:
         from gateway.wire.httpx_transport import HttpxTransport
 
         return HttpxTransport(clock=self._clock, proxy=proxy, http2=said.transport.http2, tls=tls)
+
+
+def _api_key(said: Said) -> str:
+    """The credential that a header carries as it is; none where a signer is to show another."""
+    given = None if said.entra else said.api_key or said.access_token
+    return given.get_secret_value() if given else ""
 
 
 def _base_url(said: Said, address: str) -> str:
