@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from bench import streams, wrk
+from bench.formats import STREAMS
 from bench.gateway import KEY, gateway, start_s, wait_until_ready
 from bench.nginx import mock, nginx
 from bench.process import Cores, Failed, Intruders, Service, end_on_sigterm
@@ -77,6 +78,28 @@ def rounds_streamed(
     return found
 
 
+def rounds_translated(
+    folder: Path, args: argparse.Namespace, cores: Cores, *, upstream: int
+) -> dict[str, list[streams.Streamed]]:
+    """Of a gateway of its own: what other dialects load would count against the first one's memory and start."""
+    found: dict[str, list[streams.Streamed]] = {kind: [] for kind in STREAMS}
+    with gateway(folder, upstream=upstream, core=cores.subject, translates=True) as subject:
+        wait_until_ready(subject)
+        for _ in range(args.rounds):
+            for kind, rows in found.items():
+                load = streams.load(
+                    subject,
+                    streams=args.streams,
+                    chunks=args.chunks,
+                    seconds=args.seconds,
+                    key=KEY,
+                    core=cores.load,
+                    model=f"bench-{kind}",
+                )
+                rows.append(load)
+    return found
+
+
 def measure(args: argparse.Namespace, folder: Path, cores: Cores) -> Report:
     with contextlib.ExitStack() as running:
         upstream = running.enter_context(
@@ -101,7 +124,17 @@ def measure(args: argparse.Namespace, folder: Path, cores: Cores) -> Report:
         streamed = rounds_streamed([proxy, subject], args, cores)
         memory = Memory(started_mb=started_mb, loaded_mb=subject.rss_mb())
         foreign = intruders.share()
-    return Report(whole=whole, single=single, streamed=streamed, start=start, memory=memory, foreign=foreign)
+        say(f"{args.streams} streams of each other dialect")
+        translated = rounds_translated(folder / "translating", args, cores, upstream=upstream.port)
+    return Report(
+        whole=whole,
+        single=single,
+        streamed=streamed,
+        translated=translated,
+        start=start,
+        memory=memory,
+        foreign=foreign,
+    )
 
 
 def say(what: str) -> None:

@@ -1,4 +1,7 @@
-"""The gateway as users run it: a key, rate limits, budgets, a store on disk and a log line a call."""
+"""The gateway as users run it: a key, rate limits, budgets, a store on disk and a log line a call.
+
+The model ``bench`` speaks OpenAI to the mock; a gateway that translates has ``bench-anthropic`` and so on beside it.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from bench.formats import STREAMS
 from bench.process import Service, free_port
 
 KEY = "sk-bench-0123456789abcdef0123456789abcdef"
@@ -19,12 +23,12 @@ server: {{host: 127.0.0.1, port: {port}, log: {{format: json, level: info}}}}
 state: {{url: "sqlite:///{folder}/sluice.db"}}
 providers:
   mock: {{kind: openai, base_url: "http://127.0.0.1:{upstream}/v1", api_key: sk-upstream}}
-models:
+{providers}models:
   bench:
     targets:
       - {{provider: mock, model: bench-1, price: {{input: 0.25, cached_input: 0.025, output: 2}}}}
     route: cost
-teams:
+{models}teams:
   load: {{limits: {{rpm: 100000000}}, budgets: [{{usd: 1000000, per: month}}]}}
 keys:
   - name: bench
@@ -36,18 +40,40 @@ keys:
 """
 
 
-def config(folder: Path, *, port: int, upstream: int) -> Path:
+SIGNED = "region: us-east-1, access_key_id: AKIABENCH00000000000, secret_access_key: bench"
+CREDENTIALS = {"anthropic": "api_key: sk-upstream", "gemini": "api_key: sk-upstream", "bedrock": SIGNED}
+PROVIDER = """\
+  {kind}: {{kind: {kind}, base_url: "http://127.0.0.1:{upstream}", {credential}}}
+"""
+MODEL = """\
+  bench-{kind}: {{targets: [{{provider: {kind}, model: bench-1, price: {{input: 0.25, output: 2}}}}]}}
+"""
+
+
+def config(folder: Path, *, port: int, upstream: int, translates: bool = False) -> Path:
     """The configuration file, written to ``folder``."""
     folder.mkdir(exist_ok=True)
     path = folder / "sluice.yaml"
-    path.write_text(CONFIG.format(folder=folder, port=port, upstream=upstream, key=KEY), "utf-8")
+    kinds = STREAMS if translates else ()
+    providers = [PROVIDER.format(kind=kind, upstream=upstream, credential=CREDENTIALS[kind]) for kind in kinds]
+    text = CONFIG.format(
+        folder=folder,
+        port=port,
+        upstream=upstream,
+        key=KEY,
+        providers="".join(providers),
+        models="".join(MODEL.format(kind=kind) for kind in kinds),
+    )
+    path.write_text(text, "utf-8")
     return path
 
 
-def gateway(folder: Path, *, upstream: int, core: int, env: Mapping[str, str] | None = None) -> Service:
+def gateway(
+    folder: Path, *, upstream: int, core: int, env: Mapping[str, str] | None = None, translates: bool = False
+) -> Service:
     """``sluice serve`` with all of its files in ``folder``."""
     port = free_port()
-    path = config(folder, port=port, upstream=upstream)
+    path = config(folder, port=port, upstream=upstream, translates=translates)
     command = [sys.executable, "-m", "gateway", "serve", "--config", str(path), "--port", str(port)]
     return Service("gateway", command, core=core, port=port, log=folder / "gateway.log", env=env)
 

@@ -1,7 +1,8 @@
-"""A fast upstream in OpenAI's format: every reply is made beforehand, for it is what stands before it that is measured.
+"""A fast upstream: every reply is made beforehand, for it is what stands before it that is measured.
 
 ``python -m bench.mock --port P`` answers each POST with the same chat completion of some 600 bytes, or, where the
 request says ``"stream":true``, with ``--chunks`` SSE chunks, one each ``--interval-ms``, and the usage chunk if asked.
+At the paths of Anthropic, Gemini and Bedrock it streams as these do.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import json
 from typing import cast
 
 import uvloop
+
+from bench.formats import END, PATHS, STREAMS, Stream, framed, head
 
 WORDS = "Rivers find the sea by asking every stone for the way, and none of them has ever said no to the water. "
 
@@ -53,16 +56,13 @@ def chunk(choices: list[object], usage: object = None) -> bytes:
     return framed(b"data: %b\n\n" % json.dumps(body).encode())
 
 
-def framed(data: bytes) -> bytes:
-    return b"%x\r\n%b\r\n" % (len(data), data)
-
-
 WHOLE = whole_reply()
-STREAM_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 DELTA = chunk([{"index": 0, "delta": {"content": " stone"}, "logprobs": None, "finish_reason": None}])
 LAST = chunk([{"index": 0, "delta": {}, "logprobs": None, "finish_reason": "stop"}])
 USAGE = chunk([], {"prompt_tokens": 210, "completion_tokens": 200, "total_tokens": 410})
-END = framed(b"data: [DONE]\n\n") + b"0\r\n\r\n"
+DONE = framed(b"data: [DONE]\n\n") + END
+OPENAI = Stream(head("text/event-stream"), DELTA, LAST + DONE)
+OPENAI_WITH_USAGE = Stream(OPENAI.opening, DELTA, LAST + USAGE + DONE)
 
 
 def asks(body: bytes, field: bytes) -> bool:
@@ -93,29 +93,36 @@ class Upstream(asyncio.Protocol):
         if self.pending:
             data = self.pending + data
         while (head_end := data.find(b"\r\n\r\n")) >= 0:
-            head = data[:head_end].lower()
-            at = head.find(b"content-length:")
-            length = int(head[at + 15 :].split(b"\r\n", 1)[0]) if at >= 0 else 0
+            top = data[:head_end]
+            found = top.lower()
+            at = found.find(b"content-length:")
+            length = int(found[at + 15 :].split(b"\r\n", 1)[0]) if at >= 0 else 0
             end = head_end + 4 + length
             if len(data) < end:
                 break
-            self.reply(data[head_end + 4 : end])
+            self.reply(top[: top.find(b"\r\n")], data[head_end + 4 : end])
             data = data[end:]
         self.pending = data
 
-    def reply(self, body: bytes) -> None:
-        if asks(body, b"stream"):
-            self.transport.write(STREAM_HEAD)
-            self.next_chunk(self.chunks, USAGE if asks(body, b"include_usage") else b"")
+    def reply(self, line: bytes, body: bytes) -> None:
+        translated = next((STREAMS[name] for path, name in PATHS.items() if path in line), None)
+        if translated is not None:
+            self.stream(translated)
+        elif asks(body, b"stream"):
+            self.stream(OPENAI_WITH_USAGE if asks(body, b"include_usage") else OPENAI)
         else:
             self.transport.write(WHOLE)
 
-    def next_chunk(self, left: int, usage: bytes) -> None:
+    def stream(self, stream: Stream) -> None:
+        self.transport.write(stream.opening)
+        self.next_chunk(self.chunks, stream)
+
+    def next_chunk(self, left: int, stream: Stream) -> None:
         if not left:
-            self.transport.write(LAST + usage + END)
+            self.transport.write(stream.last)
             return
-        self.transport.write(DELTA)
-        self.timer = self.loop.call_later(self.interval_s, self.next_chunk, left - 1, usage)
+        self.transport.write(stream.delta)
+        self.timer = self.loop.call_later(self.interval_s, self.next_chunk, left - 1, stream)
 
 
 async def serve(port: int, chunks: int, interval_s: float) -> None:

@@ -51,6 +51,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     single: dict[str, list[Whole]]
     """At one connection."""
     streamed: dict[str, list[Streamed]]
+    translated: dict[str, list[Streamed]]
+    """The gateway's streams of providers with a format of their own, by their kind."""
     start: Start
     memory: Memory
     foreign: float
@@ -71,10 +73,12 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         chunk_us = median(self.streamed["gateway"]).cpu_us
         loaded_mb = self.memory.loaded_mb
         warm_s = self.start.warm_s
+        translated = [(kind, median(rows).cpu_us) for kind, rows in self.translated.items()]
         return [
             Bar(f"{rps:,.0f} requests/s whole, at least {floor:,.0f}", rps >= floor),
             Bar(f"{added_ms:.2f} ms added at one connection, under 0.5", added_ms < 0.5),
             Bar(f"{chunk_us:.1f} µs of CPU a streamed chunk, at most 20", chunk_us <= 20),
+            *(Bar(f"{us:.1f} µs of CPU a chunk of {kind}'s, at most 60", us <= 60) for kind, us in translated),
             Bar(f"{loaded_mb:.0f} MB after the load, under 90", loaded_mb < 90),
             Bar(f"{warm_s:.2f} s to ready, under 1", warm_s < 1),
         ]
@@ -96,9 +100,15 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         yield f"{'streams':32}{'chunks/s':>12}{'CPU µs a chunk':>18}{'core':>16}"
         for server in ("nginx", "gateway"):
             stream = median(self.streamed[server])
-            yield f"  {server:30}{stream.chunks_per_s:12,.0f}{stream.cpu_us:18.1f}{stream.core_busy:16.0%}"
+            yield _stream_line(server, stream)
+        for kind, rows in self.translated.items():
+            yield _stream_line(f"gateway, from {kind}", median(rows))
         yield ""
         yield f"memory    {self.memory.started_mb:.0f} MB at start, {self.memory.loaded_mb:.0f} MB after the load"
         yield f"start     {self.start.warm_s:.2f} s to ready, {self.start.cold_s:.2f} s with nothing compiled"
         if self.foreign > TOLERABLE:
             yield f"beware    other programs had {self.foreign:.0%} of the core meanwhile: requests/s are too low"
+
+
+def _stream_line(what: str, row: Streamed) -> str:
+    return f"  {what:30}{row.chunks_per_s:12,.0f}{row.cpu_us:18.1f}{row.core_busy:16.0%}"

@@ -81,8 +81,11 @@ class Client(asyncio.Protocol):
             self.transport.close()
 
 
-async def run(port: int, *, streams: int, chunks: int, seconds: float, key: str) -> dict[str, object]:
-    body = b'{"model":"bench","stream":true,"max_tokens":200,"messages":[{"role":"user","content":"Where to?"}]}'
+async def run(
+    port: int, *, streams: int, chunks: int, seconds: float, key: str, model: str = "bench"
+) -> dict[str, object]:
+    ask = {"model": model, "stream": True, "max_tokens": 200, "messages": [{"role": "user", "content": "Where to?"}]}
+    body = json.dumps(ask, separators=(",", ":")).encode()
     head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nauthorization: Bearer {key}\r\n"
     request = f"{head}content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
     loop = asyncio.get_running_loop()
@@ -104,10 +107,13 @@ async def run(port: int, *, streams: int, chunks: int, seconds: float, key: str)
     }
 
 
-def load(service: Service, *, streams: int, chunks: int, seconds: float, key: str, core: int) -> Streamed:
+def load(
+    service: Service, *, streams: int, chunks: int, seconds: float, key: str, core: int, model: str = "bench"
+) -> Streamed:
     """Reads ``streams`` streams at once from ``service``. Raises Failed if one was cut short or refused."""
     command = ["taskset", "--cpu-list", str(core), sys.executable, "-m", "bench.streams", "--port", str(service.port)]
     command += ["--streams", str(streams), "--chunks", str(chunks), "--seconds", str(seconds), "--key", key]
+    command += ["--model", model]
 
     cpu_before_s = service.cpu_s()
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 120, check=False)
@@ -132,12 +138,8 @@ def main() -> None:
     parser.add_argument("--chunks", type=int, required=True)
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--key", required=True)
-    args = parser.parse_args()
-    print(
-        json.dumps(
-            uvloop.run(run(args.port, streams=args.streams, chunks=args.chunks, seconds=args.seconds, key=args.key))
-        )
-    )
+    parser.add_argument("--model", default="bench")
+    print(json.dumps(uvloop.run(run(**vars(parser.parse_args())))))
 
 
 if __name__ == "__main__":

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
+from botocore.eventstream import EventStreamBuffer
 
-from bench import mock, streams
+from bench import formats, mock, streams
 from bench.gateway import config
 from bench.wrk import body
 from gateway.settings import check
@@ -23,6 +25,15 @@ def test_the_gateway_under_load_has_limits_budgets_and_a_store_on_disk(tmp_path)
     assert key.limits.tpm
     assert key.limits.concurrency
     assert key.budgets
+
+
+def test_the_gateway_that_translates_has_a_model_for_each_other_format(tmp_path):
+    settings, problems = check(config(tmp_path, port=1, upstream=2, translates=True), {})
+
+    assert not problems
+    assert settings is not None
+    assert set(settings.models) == {"bench", *(f"bench-{kind}" for kind in formats.STREAMS)}
+    assert {settings.providers[kind].kind for kind in formats.STREAMS} == set(formats.STREAMS)
 
 
 def test_the_whole_request_is_one_kilobyte():
@@ -74,9 +85,43 @@ async def test_requests_that_come_in_pieces_or_together_are_each_answered_once(m
     assert first == second == mock.WHOLE
 
 
-async def ask(port: int, body: bytes) -> bytes:
+@pytest.mark.parametrize(
+    ("path", "media_type", "events"),
+    [
+        (b"/v1/messages", b"text/event-stream; charset=utf-8", 2 + 5 + 3),
+        (b"/v1beta/models/bench-1:streamGenerateContent?alt=sse", b"text/event-stream", 5 + 1),
+    ],
+)
+async def test_at_another_providers_path_its_format_is_streamed(mock_port, path, media_type, events):
+    reply = await ask(mock_port, b"{}", path)
+
+    assert b"content-type: %b\r\n" % media_type in reply
+    data = [json.loads(line[6:]) for line in body_of(reply).splitlines() if line.startswith(b"data: ")]
+    assert len(data) == events
+
+
+async def test_bedrocks_messages_have_checksums_that_aws_takes(mock_port):
+    buffer = EventStreamBuffer()
+    buffer.add_data(body_of(await ask(mock_port, b"{}", b"/model/bench-1/converse-stream")))
+    types = [event.headers[":event-type"] for event in buffer]
+
+    assert types == ["messageStart", *["contentBlockDelta"] * 5, "contentBlockStop", "messageStop", "metadata"]
+
+
+def body_of(reply: bytes) -> bytes:
+    """The body of a chunked reply."""
+    left = reply.partition(b"\r\n\r\n")[2]
+    body = b""
+    while left:
+        size, _, left = left.partition(b"\r\n")
+        body += left[: int(size, 16)]
+        left = left[int(size, 16) + 2 :]
+    return body
+
+
+async def ask(port: int, body: bytes, path: bytes = b"/") -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(b"POST / HTTP/1.1\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
+    writer.write(b"POST %b HTTP/1.1\r\ncontent-length: %d\r\n\r\n%b" % (path, len(body), body))
     reply = await reader.readuntil(b"\r\n0\r\n\r\n")
     writer.close()
     await writer.wait_closed()
