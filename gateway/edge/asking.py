@@ -18,6 +18,7 @@ READ = frozenset(
     {
         "functions",
         "image",
+        "image_config",
         "images",
         "input",
         "mask",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+from msgspec.structs import replace
 
 from gateway.catalog.tokens import PromptSize, measure, measure_schema
 from gateway.core.body import JsonBody
@@ -15,6 +16,15 @@ MAX_CHOICES = 128
 """OpenAI's own bound on ``n``."""
 MAX_OUTPUT_TOKENS = 2**31 - 1
 """What any provider can count to."""
+
+
+class _ImageConfig(msgspec.Struct):
+    """How an image is to be drawn, in the words of the images endpoints; what else it holds is the provider's."""
+
+    size: str | None = None
+    quality: str | None = None
+    background: str | None = None
+    output_format: str | None = None
 
 
 class _StreamOptions(msgspec.Struct):
@@ -49,14 +59,31 @@ def _needs(body: JsonBody, messages: msgspec.Raw, *, stream: bool) -> Needs:
         if (raw := body.fields.get(name)) is not None:
             size += measure_schema(raw)
     choices = _count(body, "n", 1, MAX_CHOICES) or 1
-    return Needs(
-        features=_features(body, size, choices, stream=stream),
+    features = _features(body, size, choices, stream=stream)
+    needs = Needs(
+        features=features,
         input_tokens=size.tokens,
         input_tokens_max=size.tokens_max,
         input_images=size.images,
         output_tokens_max=_output_ceiling(body),
         choices=choices,
         service_tier=field(body, "service_tier", str, "a string") or "auto",
+    )
+    return _with_image(needs, body) if Feature.IMAGE_OUTPUT in features else needs
+
+
+def _with_image(needs: Needs, body: JsonBody) -> Needs:
+    """``needs`` with what is asked of the image that the chat is to hold."""
+    config = field(body, "image_config", _ImageConfig, "an object, its size and the like strings")
+    if config is None:
+        return needs
+    features = needs.features | {Feature.TRANSPARENT} if config.background == "transparent" else needs.features
+    return replace(
+        needs,
+        features=features,
+        image_size=config.size or "auto",
+        image_quality=config.quality or "auto",
+        image_format=config.output_format,
     )
 
 

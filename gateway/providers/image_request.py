@@ -39,8 +39,7 @@ class ImageRequest(msgspec.Struct, frozen=True, kw_only=True):
     def of(cls, call: Call, target: Target) -> ImageRequest:
         """What ``call`` asks ``target`` to draw. Raises InvalidRequest or UpstreamError (UNSUPPORTED)."""
         if call.endpoint is Endpoint.CHAT:
-            prompt, images = _of_chat(Chat.of(call))
-            return cls(prompt=prompt, images=images, count=call.needs.choices)
+            return cls._of_chat(Chat.of(call), call, target)
         needs = call.needs
         return cls(
             prompt=_text(call, "prompt") or "",
@@ -52,6 +51,21 @@ class ImageRequest(msgspec.Struct, frozen=True, kw_only=True):
             background=_text(call, "background"),
             format=needs.image_format,
             compression=_number(_value(call, "output_compression")),
+        )
+
+    @classmethod
+    def _of_chat(cls, chat: Chat, call: Call, target: Target) -> ImageRequest:
+        needs = call.needs
+        prompt, images = _of_chat(chat)
+        background = (chat.image_config or {}).get("background")
+        return cls(
+            prompt=prompt,
+            images=images,
+            count=needs.choices,
+            size=size_for(call, target),
+            quality=needs.image_quality,
+            background=background if isinstance(background, str) else None,
+            format=needs.image_format,
         )
 
 

@@ -4,8 +4,8 @@ The user's last words are the prompt; the images attached to them, or else the l
 https://platform.openai.com/docs/api-reference/images
 
 Carried: that prompt, those images, ``n`` (as several pictures in the one answer), ``user``, and of ``image_config``
-``size`` and ``quality``. Not carried, and so refused beforehand: tools, schemas, audio, files, log probabilities. Left
-out, since they steer words: earlier turns, instructions, sampling, ceilings, ``stop``.
+size, quality, background and format. Not carried, and so refused beforehand: tools, schemas, audio, files, log
+probabilities. Left out, since they steer words: earlier turns, instructions, sampling, ceilings, ``stop``.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from gateway.core.errors import InvalidRequest, Reason, UpstreamError, unsupport
 from gateway.core.exchange import Framing
 from gateway.core.kinds import Kind
 from gateway.core.types import Call, Endpoint, Event, Feature, Target
+from gateway.providers.chat import own_field
 from gateway.providers.image_request import ImageRequest
 from gateway.providers.media import Media, type_of
 from gateway.providers.openai.failure import failure_in_reply
@@ -28,12 +29,19 @@ from gateway.providers.openai.usage import image_usage, with_bill
 from gateway.providers.openai.values import EMPTY, is_given, said, unreadable
 from gateway.providers.writer import Writer
 
+IMAGE_CONFIG = frozenset({"size", "quality", "background", "output_format"})
+"""What of a chat's ``image_config`` the images endpoints have a word for: the same one."""
 
-def images_for(request: ImageRequest, endpoint: Endpoint, target: Target) -> dict[str, Any]:
+
+def images_for(request: ImageRequest, endpoint: Endpoint, call: Call, target: Target) -> dict[str, Any]:
     """The fields that ask ``endpoint`` of ``target`` for ``request``, the model and the images apart.
 
-    Raises UpstreamError (UNSUPPORTED) where there is nothing to edit, or something that can't be.
+    Raises UpstreamError (UNSUPPORTED) where there is nothing to edit, or something that can't be said.
     """
+    config = own_field(call, "image_config")
+    unsaid = sorted(config.keys() - IMAGE_CONFIG) if isinstance(config, dict) else []
+    if unsaid:
+        raise unsupported("image_config", f"an image model has no {', '.join(unsaid)}: ask for a size")
     if bool(request.images) != (endpoint is Endpoint.IMAGE_EDITS):
         what = "edits the images of the user's last message" if not request.images else "edits no images"
         raise unsupported("messages", f"an image model {what}")
@@ -44,6 +52,10 @@ def images_for(request: ImageRequest, endpoint: Endpoint, target: Target) -> dic
         fields["size"] = request.size
     if request.quality != "auto":
         fields["quality"] = request.quality
+    if request.background is not None:
+        fields["background"] = request.background
+    if request.format is not None:
+        fields["output_format"] = request.format
     if Feature.IMAGE_LINKS in (target.capabilities.features or ()):
         # What can answer with links does so unless told; the others refuse the field.
         fields["response_format"] = "b64_json"

@@ -114,7 +114,7 @@ class OpenAI:
         if endpoint is Endpoint.CHAT:
             fields |= chat_for(request)
         else:
-            fields |= images_for(request, endpoint, target)
+            fields |= images_for(request, endpoint, call, target)
         if endpoint is Endpoint.IMAGE_EDITS:
             linked = references(request.images)
             if linked is None:
