@@ -35,7 +35,6 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True):
     settings: Mapping[str, Any] = {}
     lacks: frozenset[str] = frozenset()
     """What is said in OpenAI's format and not in this one, by the second word of Said."""
-    has_call_ids: bool = True
 
     def __repr__(self) -> str:
         return f"<Lane {self.kind} {self.model}>"
@@ -52,10 +51,22 @@ LANES = (
         settings={"region": "us-east-1"},
         lacks=frozenset({"link"}),
     ),
+    Lane(dialect="gemini", kind="gemini", model="gemini-2.5-flash", format="google-gemini-v1"),
+    Lane(dialect="gemini", kind="gemini", model="gemini-3.5-flash", format="google-gemini-v1"),
+    Lane(
+        dialect="gemini",
+        kind="vertex",
+        model="gemini-2.5-flash",
+        format="google-gemini-v1",
+        settings={"project": "p", "location": "us-central1"},
+    ),
 )
 lanes = pytest.mark.parametrize("lane", LANES, ids=repr)
 
-words = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=30).filter(str.strip)
+words = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=30).filter(
+    lambda text: text.strip() and text.lstrip()[0] != "{"
+)
+"""No blanks, which say nothing. Nor a JSON object: a tool's result that is one goes to Google as one."""
 letters = st.text("abcdefghijklmnopqrstuvwxyz_", min_size=1, max_size=12)
 base64s = st.binary(min_size=1, max_size=12).map(lambda data: base64.b64encode(data).decode())
 arguments = st.dictionaries(
@@ -70,9 +81,13 @@ arguments = st.dictionaries(
 
 
 @st.composite
-def thought(draw: st.DrawFn, format: str) -> dict[str, Any]:
-    text = {"type": "reasoning.text", "text": draw(words), "signature": draw(base64s)}
-    return {**text, "format": format, "index": 0}
+def reasoning(draw: st.DrawFn, lane: Lane, calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """``reasoning_details`` as a provider's reply has them: Google signs calls, the others thoughts."""
+    text = {"type": "reasoning.text", "text": draw(words), "format": lane.format, "index": 0}
+    if lane.dialect != "gemini":
+        return [{**text, "signature": draw(base64s)}]
+    id = {"id": calls[0]["id"]} if calls else {}
+    return [text, {"type": "reasoning.encrypted", "data": draw(base64s), "format": lane.format, "index": 1, **id}]
 
 
 @st.composite
@@ -99,9 +114,6 @@ def answers(draw: st.DrawFn, lane: Lane, number: int) -> list[dict[str, Any]]:
     """An assistant's message, with the results of the tools that it calls."""
     count = draw(st.integers(0, 3))
     message: dict[str, Any] = {"role": "assistant", "content": draw(words if count == 0 else st.none() | words)}
-    if draw(st.booleans()):
-        message["reasoning_details"] = [draw(thought(lane.format))]
-        message["reasoning_content"] = message["reasoning_details"][0]["text"]
     calls = [
         {
             "id": f"call_{number}_{index}",
@@ -112,6 +124,9 @@ def answers(draw: st.DrawFn, lane: Lane, number: int) -> list[dict[str, Any]]:
     ]
     if calls:
         message["tool_calls"] = calls
+    if draw(st.booleans()):
+        message["reasoning_details"] = draw(reasoning(lane, calls))
+        message["reasoning_content"] = message["reasoning_details"][0]["text"]
     results = [{"role": "tool", "tool_call_id": call["id"], "content": draw(words)} for call in calls]
     return [message, *results]
 
@@ -190,8 +205,6 @@ def encoded(lane: Lane, asked: dict[str, Any]) -> dict[str, Any]:
 def said_in(lane: Lane, asked: dict[str, Any]) -> list[Said]:
     """What the client said, as far as this format has words for it."""
     said = [each for each in conversation("openai", asked) if each[1] not in lane.lacks]
-    if not lane.has_call_ids:
-        said = [(*each[:2], "", *each[3:]) if each[1] in ("call", "result") else each for each in said]
     return joined(said)
 
 
@@ -263,9 +276,26 @@ def _of_converse(thinks: Thinks, text: str | None, calls: Calls) -> dict[str, An
     }
 
 
-REPLIES = {"anthropic": _of_anthropic, "converse": _of_converse}
+def _of_gemini(thinks: Thinks, text: str | None, calls: Calls) -> dict[str, Any]:
+    parts: list[dict[str, Any]] = []
+    if thinks:
+        parts.append({"text": thinks[0], "thought": True})
+    if text:
+        parts.append({"text": text})
+    parts += [
+        {"functionCall": {"id": f"c{index}", "name": name, "args": given}} for index, (name, given) in enumerate(calls)
+    ]
+    # The first of parallel calls is signed, or the text where there are none.
+    parts[len(parts) - max(len(calls), 1)]["thoughtSignature"] = thinks[1] if thinks else "c2ln"
+    usage = {"promptTokenCount": 1, "candidatesTokenCount": 1, "totalTokenCount": 2}
+    candidate = {"content": {"role": "model", "parts": parts}, "finishReason": "STOP", "index": 0}
+    return {"candidates": [candidate], "usageMetadata": usage, "modelVersion": "m", "responseId": "r"}
+
+
+REPLIES = {"anthropic": _of_anthropic, "converse": _of_converse, "gemini": _of_gemini}
 CONTENT = {
     "anthropic": lambda reply: {"role": "assistant", "content": reply["content"]},
     "converse": lambda reply: reply["output"]["message"],
+    "gemini": lambda reply: reply["candidates"][0]["content"],
 }
 """How the reply stands in the next request."""

@@ -12,9 +12,11 @@ from typing import Any
 
 Said = tuple[Any, ...]
 """``(who, what, …)``: ``("system", "text", …)``, ``("user", "image", type, base64)``, ``("user", "link", url)``,
-``("assistant", "thought", text, signature)``, ``("assistant", "call", id, name, arguments)``,
-``("tool", "result", id, text)``.
+``("assistant", "thought", text, signature)``, ``("assistant", "call", id, name, arguments, signature)``,
+``("tool", "result", id, text)``. Where a signature is not a thought's own, it is the call's that it came with.
 """
+NO_SIGNATURE = "skip_thought_signature_validator"
+"""What Google takes where a call's signature was lost: https://ai.google.dev/gemini-api/docs/thought-signatures#faqs"""
 Body = dict[str, Any]
 
 
@@ -41,8 +43,12 @@ def _openai(body: Body) -> Iterator[Said]:
         if role == "tool":
             yield "tool", "result", message["tool_call_id"], _text(message["content"])
             continue
+        signatures = {}
         for thought in message.get("reasoning_details") or ():
-            yield role, "thought", thought.get("text", ""), thought.get("signature") or thought.get("data")
+            if "id" in thought:
+                signatures[thought["id"]] = thought["data"]
+            else:
+                yield role, "thought", thought.get("text", ""), thought.get("signature") or thought.get("data")
         content = message.get("content") or []
         for part in [{"type": "text", "text": content}] if isinstance(content, str) else content:
             if part["type"] == "text":
@@ -50,7 +56,9 @@ def _openai(body: Body) -> Iterator[Said]:
             else:
                 yield role, *_picture(part["image_url"]["url"])
         for call in message.get("tool_calls") or ():
-            yield role, "call", call["id"], call["function"]["name"], json.loads(call["function"]["arguments"])
+            function = call["function"]
+            arguments = json.loads(function["arguments"])
+            yield role, "call", call["id"], function["name"], arguments, signatures.get(call["id"])
 
 
 def _anthropic(body: Body) -> Iterator[Said]:
@@ -72,7 +80,7 @@ def _anthropic(body: Body) -> Iterator[Said]:
                 case "redacted_thinking":
                     yield message["role"], "thought", "", block["data"]
                 case "tool_use":
-                    yield message["role"], "call", block["id"], block["name"], block["input"]
+                    yield message["role"], "call", block["id"], block["name"], block["input"], None
                 case "tool_result":
                     yield "tool", "result", block["tool_use_id"], _text(block.get("content", ""))
                 case other:
@@ -97,7 +105,7 @@ def _converse(body: Body) -> Iterator[Said]:
                     text = value["reasoningText"]
                     yield message["role"], "thought", text["text"], text.get("signature")
                 case "toolUse":
-                    yield message["role"], "call", value["toolUseId"], value["name"], value["input"]
+                    yield message["role"], "call", value["toolUseId"], value["name"], value["input"], None
                 case "toolResult":
                     yield "tool", "result", value["toolUseId"], "".join(each["text"] for each in value["content"])
                 case other:
@@ -105,28 +113,37 @@ def _converse(body: Body) -> Iterator[Said]:
 
 
 def _gemini(body: Body) -> Iterator[Said]:
-    """https://ai.google.dev/api/caching#Content; a signature stands on the part that it belongs to."""
+    """https://ai.google.dev/api/caching#Content; a text's signature is given as a thought before it."""
     for part in body.get("systemInstruction", {}).get("parts", ()):
         yield "system", "text", part["text"]
     for content in body["contents"]:
-        role = {"model": "assistant"}.get(content["role"], "user")
         for part in content["parts"]:
-            signature = part.get("thoughtSignature")
+            yield from _gemini_part({"model": "assistant"}.get(content["role"], "user"), part)
+
+
+def _gemini_part(role: str, part: Body) -> Iterator[Said]:
+    rest = dict(part)
+    signature = rest.pop("thoughtSignature", None)
+    is_thought = rest.pop("thought", False)
+    ((kind, value),) = rest.items()
+    match kind:
+        case "text" if is_thought:
+            yield role, "thought", value, signature
+        case "text":
             if signature is not None:
                 yield role, "thought", "", signature
-            if "functionCall" in part:
-                call = part["functionCall"]
-                yield role, "call", call.get("id", ""), call["name"], call.get("args", {})
-            elif "functionResponse" in part:
-                result = part["functionResponse"]
-                (value,) = result["response"].values()
-                yield "tool", "result", result.get("id", ""), value if isinstance(value, str) else json.dumps(value)
-            elif "inlineData" in part:
-                yield role, "image", part["inlineData"]["mimeType"], part["inlineData"]["data"]
-            elif part.get("thought"):
-                yield role, "thought", part["text"], None
-            elif part.get("text"):
-                yield role, "text", part["text"]
+            yield role, "text", value
+        case "inlineData":
+            yield role, "image", value["mimeType"], value["data"]
+        case "fileData":
+            yield role, "link", value["fileUri"]
+        case "functionCall":
+            signature = None if signature == NO_SIGNATURE else signature
+            yield role, "call", value["id"], value["name"], value["args"], signature
+        case "functionResponse":
+            yield "tool", "result", value["id"], value["response"]["output"]
+        case other:
+            raise AssertionError(f"a part of the kind {other}")
 
 
 def _picture(url: str) -> Said:
