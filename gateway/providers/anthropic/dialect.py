@@ -18,7 +18,6 @@ from gateway.providers.base import Account, Decoder
 from gateway.providers.writers import writer_for
 
 VERSION = "2023-06-01"
-SHORTEST_SECRET = 8
 PATH = "/v1/messages"
 
 
@@ -32,8 +31,7 @@ class Anthropic:
         self._origin = Origin.of(base)
         self._path = (urlsplit(base).path + PATH).encode()
         self._headers = _headers(account)
-        # A header may be the credential. What is shorter than any key is a word, and words are not struck out.
-        self._secrets = [text for text in (account.api_key, *account.headers.values()) if len(text) >= SHORTEST_SECRET]
+        self._secrets = account.secrets
 
     def encode(self, call: Call, target: Target) -> HttpRequest:
         if call.endpoint is not Endpoint.CHAT:
@@ -77,5 +75,4 @@ def _headers(account: Account) -> tuple[Header, ...]:
     }
     if account.api_key:
         headers["x-api-key"] = account.api_key
-    headers.update({name.lower(): value for name, value in account.headers.items()})
-    return tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items())
+    return account.headers_over(headers)

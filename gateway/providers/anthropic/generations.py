@@ -37,6 +37,8 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
     later_system: bool = True
     """Takes instructions among the messages."""
     forced_tools: bool = True
+    writes: int = 32_000
+    """Tokens of output that every model of the row can write, whatever is known of the one."""
 
 
 _ALWAYS_THINKS = Generation(off="", forced_tools=False)
@@ -59,8 +61,8 @@ _FOUR_FIVE = Generation(
     later_system=False,
 )
 _FOUR = msgspec.structs.replace(_FOUR_FIVE, schemas=False, sampling="any")
-_THREE = msgspec.structs.replace(_FOUR, thinking="none")
-_OTHERS = _FOUR
+_THREE = msgspec.structs.replace(_FOUR, thinking="none", writes=4_096)
+_OTHERS = msgspec.structs.replace(_FOUR, writes=8_192)
 
 _ANY = ""
 _ROWS: tuple[tuple[str, tuple[int, int], Generation], ...] = (

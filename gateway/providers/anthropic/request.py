@@ -20,8 +20,6 @@ Body = dict[str, Any]
 
 MOST_UNASKED = 32_000
 """``max_tokens`` where the client sets none: Anthropic demands it, and longer answers are rarely meant."""
-MOST_UNKNOWN = 4096
-"""The same for a model whose longest output is not known; every Claude can write that much."""
 LONGEST_USER = 256
 LEAST_TOP_P = 0.95
 """With thinking on, Anthropic takes nothing below it."""
@@ -42,7 +40,7 @@ def body_of(call: Call, target: Target) -> Body:
     answer = answer_of(chat.response_format, row)
     tools = tools_of(chat, answer, row, turns.called)
     own = own_field(call, "thinking")
-    most = _most_tokens(chat, target, own)
+    most = _most_tokens(chat, target, row, own)
     thinking = thinking_of(
         chat, own, row, most_tokens=most, is_forced=tools.is_forced, lacks_thought=turns.lacks_thought
     )
@@ -71,11 +69,11 @@ def _check_end(turns: Turns, row: Generation) -> None:
         last["text"] = last["text"].rstrip()  # refused otherwise
 
 
-def _most_tokens(chat: Chat, target: Target, own_thinking: Any) -> int:
+def _most_tokens(chat: Chat, target: Target, row: Generation, own_thinking: Any) -> int:
     known = target.capabilities.max_output_tokens
     if chat.most_tokens is not None:
         return min(chat.most_tokens, known) if known else chat.most_tokens
-    most = min(known, MOST_UNASKED) if known else MOST_UNKNOWN
+    most = min(known or row.writes, MOST_UNASKED)
     budget = own_thinking.get("budget_tokens") if isinstance(own_thinking, dict) else None
     if isinstance(budget, int) and budget >= most:  # it must stay below
         most = min(budget + most, known) if known else budget + most

@@ -40,7 +40,7 @@ def _strict(schema: Any, depth: int) -> dict[str, Any]:
     for name, value in schema.items():
         held = _held(name, value, depth + 1)
         if held is not None:
-            known[_CHOICES.get(name, name)] = held
+            known[_CHOICES.get(name) or name] = held
         elif _is_taken(name, value):
             known[name] = value
         elif name not in _SILENT:
