@@ -12,8 +12,10 @@ from typing import Protocol
 import msgspec
 
 from gateway.core.errors import UpstreamError
-from gateway.core.exchange import Framing, HttpHead, HttpRequest
+from gateway.core.exchange import Framing, Header, HttpHead, HttpRequest
 from gateway.core.types import Call, Event, Target
+
+SHORTEST_SECRET = 8
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +33,19 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     project: str | None = None
     location: str | None = None
     """Vertex's."""
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never reach a client, wherever the provider repeats it.
+
+        A header may be the credential. What is shorter than any key is a word, and words are not struck out.
+        """
+        return tuple(text for text in (self.api_key, *self.headers.values()) if len(text) >= SHORTEST_SECRET)
+
+    def headers_over(self, own: Mapping[str, str]) -> tuple[Header, ...]:
+        """The dialect's ``own`` headers as the wire takes them, with the configuration's instead of the like-named."""
+        headers = dict(own) | {name.lower(): value for name, value in self.headers.items()}
+        return tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items())
 
     def __repr__(self) -> str:
         return f"<Account {self.name}: {self.kind} at {self.base_url}>"

@@ -220,7 +220,10 @@ class Chat(msgspec.Struct, frozen=True, kw_only=True):
         none of OpenAI's and that a provider of that format may yet know.
         """
         body = call.body
-        assert isinstance(body, JsonBody)
+        if not isinstance(body, JsonBody) or "messages" not in body.fields:
+            raise unsupported(
+                "model", f"this provider is asked in messages, which /v1/{call.endpoint.value} has none of"
+            )
         for legacy in ("functions", "function_call"):
             if bytes(body.fields.get(legacy, b"null")) != b"null":
                 raise unsupported(legacy, f"'{legacy}' can't be translated for this provider: use 'tools'")

@@ -157,6 +157,7 @@ class MessageWriter:
         self._image_line = image_line
         self._text: list[str] = []
         self._refusal: list[str] = []
+        self._reasoning: list[str] = []
         self._thoughts: list[Thought] = []
         self._calls: list[dict[str, Any]] = []
         self._arguments: list[list[str]] = []
@@ -179,6 +180,7 @@ class MessageWriter:
             self._refusal.append(text)
 
     def thought(self, thought: Thought) -> None:
+        self._reasoning.append(thought.text or thought.summary or "")
         for at in range(len(self._thoughts) - 1, -1, -1):
             if is_same_block(self._thoughts[at], thought):
                 self._thoughts[at] = joined(self._thoughts[at], thought)
@@ -228,8 +230,8 @@ class MessageWriter:
         usage = with_images(self._usage, len(self._images), self._image_line)
         if usage is not None:
             reply["usage"] = chat_usage(usage)
-        written = sum(map(len, self._text)) + sum(len(part) for parts in self._arguments for part in parts)
-        written += sum(len(thought.text or thought.summary or "") for thought in self._thoughts)
+        written = sum(map(len, (*self._text, *self._reasoning)))
+        written += sum(len(part) for parts in self._arguments for part in parts)
         self._ready = (Event(_encode(reply), written // BYTES_A_TOKEN, usage, finish=self._finish),)
 
     def take(self) -> Sequence[Event]:
@@ -244,7 +246,7 @@ class MessageWriter:
             "refusal": "".join(self._refusal) or None,
         }
         if self._thoughts:
-            said = "".join(thought.text or thought.summary or "" for thought in self._thoughts)
+            said = "".join(self._reasoning)
             if said:
                 message["reasoning_content"] = said
             message["reasoning_details"] = self._thoughts

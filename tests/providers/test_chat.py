@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from gateway.core.body import JsonBody
 from gateway.core.errors import InvalidRequest, Reason, UpstreamError
+from gateway.core.types import Endpoint
 from gateway.providers.chat import Chat, Text, own_field
 from gateway.providers.media import Media
-from tests.providers.calls import json_call
+from tests.providers.calls import form_call, json_call
 
 ASK = [{"role": "user", "content": "hi"}]
 anything = st.recursive(
@@ -138,7 +139,7 @@ def test_what_tools_took_the_place_of_is_not_translated(name):
 )
 def test_what_is_no_json_is_the_clients_fault(content):
     body = b'{"messages":[{"role":"user","content":' + content + b"}]}"
-    call = msgspec.structs.replace(json_call({"messages": ASK}), body=JsonBody(body, {}))
+    call = msgspec.structs.replace(json_call({"messages": ASK}), body=JsonBody(body, {"messages": msgspec.Raw(b"[]")}))
     with pytest.raises(InvalidRequest, match="not valid JSON"):
         Chat.of(call)
 
@@ -169,3 +170,12 @@ def test_a_providers_own_field_that_cannot_be_read_is_the_clients_fault():
         own_field(call, "thinking")
 
     assert caught.value.param == "thinking"
+
+
+@pytest.mark.parametrize("endpoint", [Endpoint.EMBEDDINGS, Endpoint.IMAGE_GENERATIONS])
+def test_what_is_no_chat_is_not_translated_to_one(endpoint):
+    form = form_call([("prompt", "a sea")], [], Endpoint.IMAGE_EDITS)
+    for call in (json_call({"input": "a sea", "prompt": "a sea"}, endpoint), form):
+        with pytest.raises(UpstreamError) as caught:
+            Chat.of(call)
+        assert (caught.value.reason, caught.value.param) == (Reason.UNSUPPORTED, "model")
