@@ -10,17 +10,19 @@ from collections.abc import Callable
 import msgspec
 
 from gateway.core.clock import Clock
-from gateway.core.exchange import HttpHead
 from gateway.core.kinds import Kind
-from gateway.core.types import Call, Endpoint, Target
+from gateway.core.types import Endpoint, Target
 from gateway.providers.azure.address import Address
 from gateway.providers.azure.filtered import FilteredReply, FilteredStream
-from gateway.providers.base import Account, Decoder
-from gateway.providers.openai.dialect import OpenAI, is_translated, new_boundary
+from gateway.providers.base import Account
+from gateway.providers.openai.dialect import OpenAI, new_boundary
 
 
 class Azure(OpenAI):
     """The dialect for one resource. A target's model is the name of a deployment."""
+
+    _whole_reply = FilteredReply
+    _chat_stream = FilteredStream
 
     def __init__(
         self, account: Account, kind: Kind, clock: Clock, *, boundary: Callable[[], str] = new_boundary
@@ -47,10 +49,3 @@ class Azure(OpenAI):
         if path is None:
             path = self._known[place] = self._address.path(*place)
         return path
-
-    def decoder(self, call: Call, target: Target, head: HttpHead) -> Decoder:
-        if call.endpoint is not Endpoint.CHAT or is_translated(call, target):
-            return super().decoder(call, target, head)
-        if not call.stream or head.media_type == b"application/json":
-            return FilteredReply(call, self._kind, self._secrets)
-        return FilteredStream(call, self._kind, self._secrets)

@@ -44,6 +44,9 @@ class OpenAI:
     client could end a part early and smuggle in a field.
     """
 
+    _whole_reply: type[WholeReply] = WholeReply
+    _chat_stream: type[ChatStream] = ChatStream
+
     def __init__(
         self, account: Account, kind: Kind, clock: Clock, *, boundary: Callable[[], str] = new_boundary
     ) -> None:
@@ -86,9 +89,9 @@ class OpenAI:
         if target.nearest_image_size and call.needs.images:
             call = _as_drawn(call, target)
         if not call.stream or head.media_type == b"application/json":
-            return WholeReply(call, self._kind, self._secrets)
+            return self._whole_reply(call, self._kind, self._secrets)
         if call.endpoint is Endpoint.CHAT:
-            return ChatStream(call, self._kind, self._secrets)
+            return self._chat_stream(call, self._kind, self._secrets)
         return ImageStream(call, self._secrets)
 
     def failure(self, head: HttpHead, body: bytes) -> UpstreamError:
