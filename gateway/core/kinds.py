@@ -62,6 +62,8 @@ _OLD_CEILING = MappingProxyType({"max_completion_tokens": "max_tokens"})
 # Fields for OpenAI's own account features: no other provider knows them, some refuse them.
 _ACCOUNT_FIELDS = frozenset({"metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key"})
 
+_GOOGLE_LACKS = frozenset({Feature.LOGPROBS, Feature.CHOICES, Feature.IMAGE_LINKS, Feature.MASK, Feature.TRANSPARENT})
+
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "openai": Kind(base_url="https://api.openai.com/v1", price_list="openai", marks_usage_null=True),
@@ -83,7 +85,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "gemini": Kind(
             base_url="https://generativelanguage.googleapis.com",
             price_list="google",
-            lacks=frozenset({Feature.CHOICES, Feature.IMAGE_LINKS, Feature.MASK, Feature.TRANSPARENT}),
+            lacks=_GOOGLE_LACKS,
         ),
         # https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference
         "vertex": Kind(
@@ -92,7 +94,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             own=("project", "location", "access_token"),
             credentials=("access_token",),
             has_chain=True,
-            lacks=frozenset({Feature.CHOICES, Feature.IMAGE_LINKS, Feature.MASK, Feature.TRANSPARENT}),
+            lacks=_GOOGLE_LACKS,
         ),
         # https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html
         "bedrock": Kind(

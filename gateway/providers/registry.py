@@ -9,6 +9,8 @@ from gateway.core.kinds import KINDS, Kind
 from gateway.providers.anthropic.dialect import Anthropic
 from gateway.providers.azure.dialect import Azure
 from gateway.providers.base import Account, Dialect
+from gateway.providers.bedrock.dialect import Bedrock
+from gateway.providers.gemini.dialect import Gemini
 from gateway.providers.openai.dialect import OpenAI
 
 Speak = Callable[[Account, Kind, Clock], Dialect]
@@ -16,6 +18,9 @@ Speak = Callable[[Account, Kind, Clock], Dialect]
 DIALECTS: Mapping[str, Speak] = {
     "anthropic": Anthropic,
     "azure": Azure,
+    "bedrock": Bedrock,
+    "gemini": Gemini,
+    "vertex": Gemini,
 }
 """The kinds with a format of their own, or addresses of their own for OpenAI's."""
 

@@ -1,0 +1,90 @@
+"""Google's ``generateContent``, for the Gemini API and for Vertex AI, and Imagen's ``predict`` beside it.
+
+https://ai.google.dev/api/generate-content
+https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from gateway.core.clock import Clock
+from gateway.core.errors import InvalidRequest, UpstreamError, unsupported
+from gateway.core.exchange import HttpHead, HttpRequest, Pieces
+from gateway.core.kinds import Kind
+from gateway.core.types import Call, Endpoint, Target
+from gateway.providers.base import Account, Decoder
+from gateway.providers.gemini.address import Address, headers
+from gateway.providers.gemini.decoders import Stream, WholeReply
+from gateway.providers.gemini.failure import failure
+from gateway.providers.gemini.family import Family
+from gateway.providers.gemini.imagen import Predictions, imagen_body
+from gateway.providers.gemini.request import chat_body, image_body
+from gateway.providers.writers import writer_for
+
+SHORTEST_SECRET = 8
+"""What is shorter is a word, and words are not struck out."""
+
+
+class Gemini:
+    """The dialect for one account."""
+
+    def __init__(self, account: Account, kind: Kind, clock: Clock) -> None:  # noqa: ARG002 - both kinds are alike
+        self.account = account
+        self._clock = clock
+        self._address = Address(account)
+        self._headers = headers(account)
+        self._secrets = [text for text in (account.api_key, *account.headers.values()) if len(text) >= SHORTEST_SECRET]
+
+    def encode(self, call: Call, target: Target) -> HttpRequest:
+        path = self._address.path(target.model, _method(call, target))
+        if _streams(call, target):
+            path += b"?alt=sse"
+        try:
+            body = msgspec.json.encode(self._body(call, target))
+        except RecursionError:
+            raise InvalidRequest("the request is nested too deeply") from None
+        return HttpRequest(b"POST", self._address.origin, path, self._headers, Pieces(body))
+
+    def decoder(self, call: Call, target: Target, head: HttpHead) -> Decoder:
+        now = self._clock.time()
+        writer = writer_for(call, target, time=now)
+        if is_predicted(call, target):
+            return Predictions(writer, self._secrets)
+        is_whole = not _streams(call, target) or head.media_type == b"application/json"
+        return (WholeReply if is_whole else Stream)(writer, f"{call.id}/{int(now)}", self._secrets)
+
+    def failure(self, head: HttpHead, body: bytes) -> UpstreamError:
+        return failure(head, body, secrets=self._secrets)
+
+    def _body(self, call: Call, target: Target) -> dict[str, Any]:
+        if call.endpoint in (Endpoint.EMBEDDINGS, Endpoint.IMAGE_VARIATIONS):
+            raise unsupported("model", f"{target.model} has no counterpart of /v1/{call.endpoint}")
+        if is_predicted(call, target):
+            return imagen_body(call, target)
+        write = chat_body if call.endpoint is Endpoint.CHAT else image_body
+        return write(call, target, is_vertex=self._address.is_vertex)
+
+    def __repr__(self) -> str:
+        return f"<Gemini {self.account!r}>"
+
+
+def is_predicted(call: Call, target: Target) -> bool:
+    """Imagen answers: by its name, and where that tells nothing (a tuned model) by the endpoints of the target."""
+    family = Family.of(target.model)
+    if family.is_imagen or family.version is not None:
+        return family.is_imagen
+    return target.endpoint_for(call) in (Endpoint.IMAGE_GENERATIONS, Endpoint.IMAGE_EDITS)
+
+
+def _streams(call: Call, target: Target) -> bool:
+    """Images come whole, whoever asked for a stream: a client gets them when they are paid for, at the end."""
+    return call.stream and call.endpoint is Endpoint.CHAT and not is_predicted(call, target)
+
+
+def _method(call: Call, target: Target) -> str:
+    if is_predicted(call, target):
+        return "predict"
+    return "streamGenerateContent" if _streams(call, target) else "generateContent"
