@@ -44,7 +44,10 @@ class Turns(msgspec.Struct):
 
     @classmethod
     def of(cls, messages: Sequence[Message], *, later_system: bool) -> Turns:
-        """``later_system``: the model takes system messages among the others."""
+        """``later_system``: the model takes system messages among the others.
+
+        Raises UpstreamError (UNSUPPORTED) for what Anthropic has no words for, and for messages without any.
+        """
         first = next((at for at, message in enumerate(messages) if not message.is_instruction), len(messages))
         system = [block for message in messages[:first] for block in _instruction(message)]
         conversation = _Conversation()
@@ -57,6 +60,8 @@ class Turns(msgspec.Struct):
         turns = conversation.turns
         for turn in turns:
             turn.content.sort(key=lambda block: block["type"] != "tool_result")  # stable: the rest keeps its order
+        if not turns and not system:
+            raise unsupported("messages", "Anthropic does not answer messages that say nothing")
         if not turns:  # instructions alone: OpenAI's models answer them, Anthropic's want somebody to speak
             return cls([], [Turn("user", system)])
         if turns[0].role != "user":

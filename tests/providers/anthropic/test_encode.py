@@ -109,6 +109,10 @@ def test_instructions_alone_are_said_by_the_user():
     assert body["messages"] == [{"role": "user", "content": [text("Say hello.")]}]
 
 
+def test_messages_that_say_nothing_go_elsewhere():
+    assert refused(messages=[{"role": "user", "content": " "}]).param == "messages"
+
+
 def test_neighbours_of_one_role_are_one_turn_and_blank_text_is_none():
     found = turns(
         HELLO,
