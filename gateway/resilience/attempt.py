@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from gateway.core.clock import Clock
-from gateway.core.errors import UpstreamError
+from gateway.core.errors import Reason, UpstreamError
 from gateway.core.exchange import HttpReply, HttpRequest, Signer, Transport
 from gateway.core.types import Call, Event, Target
 from gateway.providers.base import Decoder, Dialect
@@ -33,7 +33,18 @@ class Reply:
     ``waited_s`` is the time spent waiting for the provider so far. Whoever holds a reply must ``close`` it.
     """
 
-    __slots__ = ("_clock", "_decoder", "_error", "_framer", "_has_ended", "_http", "_ready", "status", "waited_s")
+    __slots__ = (
+        "_broke",
+        "_clock",
+        "_decoder",
+        "_error",
+        "_framer",
+        "_has_ended",
+        "_http",
+        "_ready",
+        "status",
+        "waited_s",
+    )
 
     def __init__(self, http: HttpReply, decoder: Decoder, framer: Framer, clock: Clock, waited_s: float) -> None:
         self.status = http.head.status
@@ -44,6 +55,7 @@ class Reply:
         self._clock = clock
         self._ready: deque[Event] = deque()
         self._error: UpstreamError | None = None
+        self._broke: UpstreamError | None = None
         self._has_ended = False
 
     async def read(self) -> Event | None:
@@ -58,12 +70,14 @@ class Reply:
         return ready.popleft()
 
     async def begin(self) -> None:
-        """Wait for the first event, and keep it for the first ``read``. An error before it is raised here."""
+        """Wait for the first event, and keep it for the first ``read``. An error before it is raised here, and so is
+        an end without one: then a decoder that was given nothing may have seen nothing wrong.
+        """
         while not self._ready:
             if self._error is not None:
                 raise self._error
             if self._has_ended:
-                return
+                raise self._broke or UpstreamError(Reason.UNREADABLE, "the provider's reply is empty")
             await self._receive()
 
     def close(self) -> None:
@@ -91,6 +105,7 @@ class Reply:
             self._ready.extend(self._decoder.finish())
         except UpstreamError as error:
             self._error = broke or error
+        self._broke = broke
         self._has_ended = True
 
     def _decode(self, frames: Sequence[bytes]) -> None:

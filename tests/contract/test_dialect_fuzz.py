@@ -89,6 +89,15 @@ def test_a_reply_that_is_cut_short_is_an_error_or_was_complete(id: str) -> None:
 
 
 @exchanges(_answers)
+def test_a_reply_of_which_nothing_came_is_an_error(id: str) -> None:
+    """The wire tells a decoder of a connection's end, not of the bytes that are missing."""
+    speaks = said(id)
+    decoder = speaks.dialect.decoder(speaks.call, speaks.target, speaks.head)
+    with pytest.raises(UpstreamError):
+        decoder.finish()
+
+
+@exchanges(_answers)
 def test_corrupted_bytes_are_an_error_or_a_reply(id: str) -> None:
     speaks = said(id)
     body, random = speaks.body, Random(7)

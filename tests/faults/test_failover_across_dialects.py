@@ -116,7 +116,8 @@ def hello(provider: str, *, stream: bool) -> bytes:
 
 
 def error(status: int, *headers: bytes) -> bytes:
-    body = {"type": "error", "error": {"message": "Not now", "type": "api_error"}}
+    types = {401: "authentication_error", 429: "rate_limit_error", 529: "overloaded_error"}
+    body = {"type": "error", "error": {"message": "Not now", "type": types.get(status, "api_error")}}
     return reply(json.dumps(body).encode(), status, JSON, *headers)
 
 

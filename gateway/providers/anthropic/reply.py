@@ -122,6 +122,7 @@ class WholeReply:
     def __init__(self, writer: Writer, secrets: Sequence[str] = ()) -> None:
         self._writer = writer
         self._secrets = secrets
+        self._has_come = False
 
     def decode(self, frame: bytes) -> Sequence[Event]:
         try:
@@ -139,9 +140,12 @@ class WholeReply:
             reading.shut()
         reading.end(message.stop_reason, message.stop_details)
         self._writer.close()
+        self._has_come = True
         return self._writer.take()
 
     def finish(self) -> Sequence[Event]:
+        if not self._has_come:
+            raise UpstreamError(Reason.CLOSED, "the provider's reply ended before it was complete")
         return ()
 
 
