@@ -7,7 +7,7 @@
     │   ├── MethodNotAllowed      405
     │   ├── UploadStalled         408
     │   ├── InvalidKey            401
-    │   ├── Forbidden             403  model_not_allowed, region_not_allowed
+    │   ├── Forbidden             403  model_not_allowed, region_not_allowed, invalid_link, link_expired
     │   ├── NotFound              404  no such path
     │   ├── ModelNotFound         404
     │   ├── LimitExceeded         429  rate_limit_exceeded
@@ -17,6 +17,7 @@
     │   └── AttemptsFailed        502, 504, 429: after the last attempt
     ├── UpstreamError             ends one attempt; knows its reason, from which failover decides
     ├── StoreUnavailable          the store of shared counters can't answer now
+    ├── NotKept                   a picture can't be kept in the media store
     └── ConfigError               the configuration can't be used; every problem at once
 
 Foreign exceptions are turned into these at the borders (``wire``, ``edge``, ``settings``) and nowhere else.
@@ -97,7 +98,9 @@ class InvalidKey(CallError):
 
 
 class Forbidden(CallError):
-    """The key is good, but may not do this: ``model_not_allowed`` or ``region_not_allowed``."""
+    """The key is good, but may not do this: ``model_not_allowed`` or ``region_not_allowed``; or a link to a picture is
+    not: ``invalid_link`` or ``link_expired``.
+    """
 
     status = 403
     type = "invalid_request_error"
@@ -241,6 +244,10 @@ def unsupported(param: str, message: str) -> UpstreamError:
 
 class StoreUnavailable(SluiceError):
     """The store can't answer now. What that means for a call is for the declared policy to say."""
+
+
+class NotKept(SluiceError):
+    """A picture can't be kept in the media store; nothing of it is left there. What it says is fit for a client."""
 
 
 class Problem(msgspec.Struct, frozen=True):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
 
 import msgspec
 
 from gateway.core.body import Body, FormBody
 from gateway.core.clock import Clock
 from gateway.core.errors import CallError, MethodNotAllowed, NoTarget
-from gateway.core.types import Call, Caller, Endpoint, Model, Outcome
+from gateway.core.types import Call, Caller, Endpoint, Feature, Model, Outcome
 from gateway.edge.arrival import Arrival
 from gateway.edge.asgi import JSON, App, Receive, Scope, Send, send_whole
 from gateway.edge.asking import Asking
@@ -22,10 +23,13 @@ from gateway.edge.form import read_form
 from gateway.edge.hangup import until_hangup
 from gateway.edge.head import Head, read_head
 from gateway.edge.images import image_call
+from gateway.edge.links import base_url, with_links
+from gateway.edge.media import serve_media
 from gateway.edge.models import list_models, one_model
 from gateway.edge.reply import Responder
 from gateway.identity.bearer import bearer
 from gateway.identity.keys import Identity
+from gateway.media.store import PATH, MediaStore
 from gateway.pipeline.pipeline import Pipeline
 from gateway.pipeline.record import CLIENT_GONE
 
@@ -46,6 +50,8 @@ class Parts(msgspec.Struct, frozen=True):
     spool_bytes: int
     longest_call_s: float
     """No call takes longer whose client takes what it is sent."""
+    media: MediaStore | None = None
+    """Where images are kept that clients want links to; None: nowhere."""
 
 
 class DataPlane:
@@ -86,6 +92,8 @@ class DataPlane:
             await self._guard(scope, receive, send, None)
         elif (operation := self._operations.get(path)) is not None:
             await operation(scope, receive, send)
+        elif path.startswith(PATH) and (media := self.parts.media) is not None:
+            await serve_media(media, scope, receive, send)
         else:
             await self._control_plane(scope, receive, send)
 
@@ -103,7 +111,7 @@ class DataPlane:
             else:
                 arrival.caller = caller
                 _require(scope, "POST")
-                await self._call(arrival, head, caller, receive, responder)
+                await self._call(arrival, head, scope, receive, responder)
         except ClientGone:
             self._tell(arrival, responder.request_id, CLIENT_GONE, "client_closed_request")
         except CallError as error:
@@ -128,14 +136,18 @@ class DataPlane:
         if arrival is not None and not arrival.is_call:
             self._observe(arrival.refused(request_id, status, error))
 
-    async def _call(self, arrival: Arrival, head: Head, caller: Caller, receive: Receive, responder: Responder) -> None:
-        parts = self.parts
+    async def _call(self, arrival: Arrival, head: Head, scope: Scope, receive: Receive, responder: Responder) -> None:
+        parts, caller = self.parts, arrival.caller
+        assert caller is not None, "it was let in"
         body: Body | None = None
         self.calls_in_flight += 1
         try:
             body = await self._body(arrival.endpoint, head, receive, parts)
             call = self._understand(arrival.endpoint, head, caller, body, parts)
             arrival.is_call = True
+            if parts.media is not None and Feature.IMAGE_LINKS in call.needs.features:
+                links = partial(with_links, parts.media, base_url(parts.media, scope), request_id=call.id)
+                responder.rewrite = partial(asyncio.to_thread, links)
             await until_hangup(receive, parts.pipeline.serve(call, responder), longest_s=parts.longest_call_s)
         finally:
             self.calls_in_flight -= 1

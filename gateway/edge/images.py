@@ -96,6 +96,11 @@ def image_call(endpoint: Endpoint, asking: Asking, body: JsonBody | FormBody) ->
         name = "image" if isinstance(body, FormBody) else "images"
         raise InvalidRequest(f"you must provide '{name}'", param=name)
     stream = fields.flag("stream")
+    if stream and fields.text("response_format") == "url":
+        raise InvalidRequest(
+            "a stream holds images as base64: leave out 'response_format', or ask without 'stream'",
+            param="response_format",
+        )
     return asking.call(
         endpoint=endpoint,
         model=model,

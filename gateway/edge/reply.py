@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from gateway.core.errors import CallError, UpstreamError
 from gateway.core.money import usd
 from gateway.core.types import Event
@@ -24,13 +26,15 @@ _EVENTS: Headers = [
 class Responder:
     """Answers one request. ``has_begun`` once a status went out: from then on an error can only be an event."""
 
-    __slots__ = ("_is_streaming", "_send", "has_begun", "request_id")
+    __slots__ = ("_is_streaming", "_send", "has_begun", "request_id", "rewrite")
 
     def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
         self._is_streaming = False
         self.request_id = request_id
         self.has_begun = False
+        self.rewrite: Callable[[bytes], Awaitable[bytes]] | None = None
+        """What is to be done to the body of a whole reply before it is sent."""
 
     async def __call__(self, answer: Answer) -> None:
         """Render ``answer``, reading it to its end."""
@@ -56,15 +60,16 @@ class Responder:
             await self._send({"type": "http.response.body", "body": _event(error)})
 
     async def _whole(self, answer: Answer, event: Event) -> None:
+        data = event.data if self.rewrite is None else await self.rewrite(event.data)
         bill = answer.bill
         headers = self._headers(answer)
         headers.append(JSON)
         if bill.is_priced:
             headers.append((b"x-sluice-cost-usd", usd(bill.cost_nanousd).encode("ascii")))
         # A large one was decoded in this very turn of the loop, and takes as long to be written.
-        await breathe(event.data)
+        await breathe(data)
         self.has_begun = True
-        await send_whole(self._send, 200, headers, event.data)
+        await send_whole(self._send, 200, headers, data)
         # Read to the end: the last of the reply has to be seen for its connection to serve again.
         await answer.read()
 

@@ -18,6 +18,7 @@ from gateway.factory.lasting import Lasting
 from gateway.factory.targets import build_models
 from gateway.factory.upstreams import Upstreams
 from gateway.limits.book import Book
+from gateway.media.store import MediaStore
 from gateway.pipeline.ledger import Admission
 from gateway.pipeline.pipeline import Pipeline
 from gateway.resilience.failover import Failover
@@ -36,13 +37,24 @@ class Configured(msgspec.Struct, frozen=True):
 
 
 def configure(
-    settings: Settings, lasting: Lasting, upstreams: Upstreams, problems: Sequence[Problem] = ()
+    settings: Settings,
+    lasting: Lasting,
+    upstreams: Upstreams,
+    problems: Sequence[Problem] = (),
+    *,
+    media: MediaStore | None = None,
 ) -> Configured:
     """Make ``settings`` into parts; nothing that lasts is changed. ``problems`` were found when they were read."""
     models = build_models(settings, lasting.catalog)
     book = build_book(settings)
     router = Router(
-        models, lasting.vitals, lasting.breakers, lasting.random, off=upstreams.off, budgeted=book.budgeted_providers
+        models,
+        lasting.vitals,
+        lasting.breakers,
+        lasting.random,
+        off=upstreams.off,
+        budgeted=book.budgeted_providers,
+        links_are_kept=media is not None,
     )
     parts = Parts(
         identity=build_identity(settings, lasting.clock),
@@ -51,6 +63,7 @@ def configure(
         max_body_bytes=settings.server.max_body_bytes,
         spool_bytes=settings.server.spool_bytes,
         longest_call_s=_longest_total_s(models) + LAST_BYTES_S,
+        media=media,
     )
     control = Control(
         settings=settings,

@@ -77,7 +77,15 @@ def explainer_at_rest(settings: Settings, catalog: Catalog, clock: Clock, random
     book = build_book(settings)
     off = frozenset(name for name, provider in settings.providers.items() if provider.is_off)
     vitals, breakers = Vitals(clock), Breakers(clock, random)
-    router = Router(models, vitals, breakers, random, off=off, budgeted=book.budgeted_providers)
+    router = Router(
+        models,
+        vitals,
+        breakers,
+        random,
+        off=off,
+        budgeted=book.budgeted_providers,
+        links_are_kept=settings.server.media is not None,
+    )
     return Explainer(settings, models=models, router=router, book=book, clock=clock)
 
 

@@ -15,6 +15,7 @@ from gateway.edge.operations import operations
 from gateway.factory.configured import Configured, configure
 from gateway.factory.control_plane import control_plane
 from gateway.factory.lasting import Lasting, build_lasting
+from gateway.factory.media import running_media
 from gateway.factory.readers import register_readers
 from gateway.factory.upstreams import Upstreams
 from gateway.settings import Settings
@@ -72,7 +73,8 @@ async def running_gateway(
         addresses = await _start_simulators(settings, started, clock, random)
         upstreams = Upstreams(settings, clock, addresses)
         started.push_async_callback(upstreams.aclose)
-        made = configure(settings, shared, upstreams, problems)
+        media = await started.enter_async_context(running_media(settings.server.media, clock))
+        made = configure(settings, shared, upstreams, problems, media=media)
         shared.keep_to(made.parts.models)
         gateway = Gateway(shared, upstreams, made)
         register_readers(shared, gateway.app, upstreams)

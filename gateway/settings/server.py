@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from gateway.settings.values import IsNumber, Secret, Section, Wait, Wrong
+from gateway.settings.values import BaseUrl, IsNumber, Seconds, Secret, Section, Text, Wait, Wrong
 
 SCHEMES = ("memory", "sqlite", "redis", "rediss", "redis+cluster")
 DEFAULT_STORE = "memory://"
@@ -41,6 +41,38 @@ class Log(Section):
     level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least serious lines that are written. Each call is one line at `info`."
     )
+
+
+def _public_url(url: str) -> str:
+    return url.removesuffix("/v1")
+
+
+class Media(Section):
+    """A folder of pictures, for clients who ask for links to images (`response_format: url`) that providers only send
+    as base64. Whoever has a link sees the picture until it expires, without a key.
+    """
+
+    path: Text = Field(
+        description="The folder; it is made if need be. Workers and replicas that serve each other's links share it."
+    )
+    secret: Secret | None = Field(
+        default=None,
+        description="What links are signed with. Empty: one is made, and kept in the folder, so that links hold over a "
+        "restart and on all that share it.",
+    )
+    expires_s: Seconds = Field(default=3_600, description="How long a link holds and its picture is kept.")
+    base_url: Annotated[BaseUrl, AfterValidator(_public_url)] = Field(
+        default="",
+        description="Where clients reach the gateway, like `https://ai.example.com`; links begin with it. Empty: where "
+        "the request that asks for images went, by its `Host` header, as `http`.",
+    )
+    max_mb: Annotated[float, Field(gt=0, le=10_000_000, allow_inf_nan=False), IsNumber] = Field(
+        default=1_000, description="The most that is kept, in MB of 1,000,000 bytes; beyond it, the oldest goes."
+    )
+
+    @property
+    def max_bytes(self) -> int:
+        return int(self.max_mb * 1_000_000)
 
 
 class Server(Section):
@@ -81,6 +113,10 @@ class Server(Section):
     )
     timezone: Annotated[str, AfterValidator(_zone)] = Field(
         default="UTC", description="The IANA time zone in which budget windows begin and dates are read."
+    )
+    media: Media | None = Field(
+        default=None,
+        description="Where images are kept for clients who want links to them. Not set: they can't be had.",
     )
     log: Log = Field(default_factory=Log, description="What is logged, and how.")
 

@@ -102,7 +102,7 @@ class Price(Section):
     )
     audio_input: Usd | None = Field(default=None, description="Audio tokens read.")
     audio_output: Usd | None = Field(default=None, description="Audio tokens written.")
-    per_request: Usd | None = Field(default=None, description="USD a call, whatever its size.")
+    per_request: Usd | None = Field(default=None, description="USD an upstream request, whatever its size.")
     per_image: Lines = Field(
         default_factory=dict,
         description="USD an image, by `quality/size` (`high/1024x1536`), with `default` for every other line; a single "

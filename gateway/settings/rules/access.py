@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 
+from pydantic import SecretStr
+
+from gateway.settings.reader import Place
 from gateway.settings.rules.view import View
 
 SHORT = 16
@@ -40,8 +43,13 @@ def keys_are_given_once(view: View) -> None:
 
 def keys_are_hard_to_guess(view: View) -> None:
     settings = view.settings
-    secrets = [(("keys", index, "key"), key.key) for index, key in enumerate(settings.keys)]
-    for place, secret in (*secrets, (("server", "admin_key"), settings.server.admin_key)):
+    media = settings.server.media
+    secrets: list[tuple[Place, SecretStr | None]] = [
+        *((("keys", index, "key"), key.key) for index, key in enumerate(settings.keys)),
+        (("server", "admin_key"), settings.server.admin_key),
+        (("server", "media", "secret"), media.secret if media else None),
+    ]
+    for place, secret in secrets:
         if secret is not None and 0 < len(secret.get_secret_value()) < SHORT:
             view.warning(place, f"is shorter than {SHORT} characters", "Make one with: openssl rand -hex 24")
     admin = settings.server.admin_key
