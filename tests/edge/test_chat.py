@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from gateway.core.errors import InvalidRequest
-from gateway.core.types import Caller
+from gateway.core.types import Caller, Feature
 from gateway.edge.asking import Asking
 from gateway.edge.body import json_object
 from gateway.edge.chat import chat_call
@@ -56,3 +56,29 @@ def test_a_second_spelling_of_a_field_is_refused_since_some_servers_take_it_for_
 @pytest.mark.parametrize("name", ["metadata", "X", "seed2", "größe", "2"])
 def test_fields_that_nobody_here_reads_may_have_any_name(name):
     assert name in read(**{name: 1}).body.fields
+
+
+DRAWS = ["image", "text"]
+
+
+def test_how_an_image_is_to_be_drawn_is_read_where_a_chat_asks_for_one():
+    config = {"size": "1024x1024", "quality": "low", "output_format": "webp", "background": "transparent"}
+    needs = read(modalities=DRAWS, image_config=config).needs
+
+    assert (needs.image_size, needs.image_quality, needs.image_format) == ("1024x1024", "low", "webp")
+    assert needs.features == {Feature.IMAGE_OUTPUT, Feature.TRANSPARENT}
+    assert read(image_config=config).needs.image_size == "auto", "no image was asked for"
+
+
+def test_what_only_some_provider_knows_of_drawing_is_left_to_it():
+    needs = read(modalities=DRAWS, image_config={"aspect_ratio": "3:2", "image_size": "2K"}).needs
+
+    assert (needs.image_size, needs.image_quality) == ("auto", "auto")
+
+
+@pytest.mark.parametrize("config", ["large", {"size": 7}, {"quality": ["low"]}])
+def test_how_to_draw_must_be_said_in_words(config):
+    with pytest.raises(InvalidRequest) as caught:
+        read(modalities=DRAWS, image_config=config)
+
+    assert caught.value.param == "image_config"

@@ -43,3 +43,20 @@ def test_a_store_that_is_not_built_yet_is_an_error_on_its_line(found):
     )
 
     assert found(redis) == [(1, "state.url", False)]
+
+
+DRAWS = """\
+providers:
+  p: {kind: vllm, base_url: "http://127.0.0.1:8000/v1"}
+models:
+  m: {targets: [{provider: p, model: x, price: {input: 1, output: 0, image_output: 0},
+                 capabilities: {endpoints: [%s], features: [%s]}}]}
+"""
+
+
+def test_a_price_of_words_is_no_price_of_a_model_that_draws(found):
+    problem = [(4, "models.m.targets.0", True)]
+
+    assert found(DRAWS % ("chat/completions", "")) == []
+    assert found(DRAWS % ("chat/completions", "image_output")) == problem
+    assert found(DRAWS % ("images/generations", "")) == problem

@@ -8,8 +8,9 @@ import pytest
 from gateway.core.body import JsonBody
 from gateway.core.errors import Reason, UpstreamError
 from gateway.core.money import NANOUSD, Price
-from gateway.core.types import Call, Caller, Endpoint, Event, Needs, Target
+from gateway.core.types import Call, Caller, Capabilities, Endpoint, Event, Feature, Needs, Target
 from gateway.core.usage import Usage
+from gateway.limits.estimate import worst_case
 from gateway.pipeline.bill import Bill, bill_of_cut_off
 from gateway.pipeline.meter import Meter
 from tests.clock import FrozenClock
@@ -91,3 +92,45 @@ def test_known_usage_is_what_limits_are_settled_to():
     consumption = Bill(Usage(input=3, output=4, images=2), True, 99).consumption
 
     assert (consumption.tokens, consumption.images, consumption.cost_nanousd) == (7, 2, 99)
+
+
+def drawing_chat(stream):
+    needs = Needs(features=frozenset({Feature.IMAGE_OUTPUT}), input_tokens=5, input_tokens_max=20, choices=2)
+    return call(stream, needs=needs)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_chat_that_nobody_waited_for_costs_the_images_of_the_image_model_that_drew_them(stream):
+    drawing = msgspec.structs.replace(
+        BY_IMAGE, capabilities=Capabilities(endpoints=frozenset({Endpoint.IMAGE_GENERATIONS}))
+    )
+    bill = bill_of_cut_off(drawing_chat(stream), drawing, 0.0)
+
+    assert bill.cost_nanousd == 2 * NANOUSD // 25
+    assert bill.consumption.images == 2
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_images_that_a_chat_model_was_drawing_cost_what_was_held_for_it(stream):
+    able = Capabilities(
+        endpoints=frozenset({Endpoint.CHAT}), features=frozenset({Feature.IMAGE_OUTPUT}), max_output_tokens=100
+    )
+    drawing = msgspec.structs.replace(BY_TOKEN, capabilities=able)
+    asked = image_call(stream)
+
+    bill = bill_of_cut_off(asked, drawing, 0.0)
+
+    assert bill.cost_nanousd == worst_case(asked, (drawing,)).cost_nanousd > 0
+    assert bill.consumption.images == 3
+
+
+def test_images_that_nobody_waited_for_cost_the_size_that_was_drawn():
+    lines = {"high/1024x1024": 1, "high/1536x1024": 2}
+    able = Capabilities(image_sizes=frozenset({"1536x1024"}))
+    near = Target(
+        id="a/i", provider="a", model="i", price=Price(per_image=lines), capabilities=able, nearest_image_size=True
+    )
+
+    bill = bill_of_cut_off(image_call(False), near, 0.0)
+
+    assert (bill.cost_nanousd, bill.usage.image_line) == (3 * 2, "high/1536x1024")
