@@ -125,6 +125,8 @@ def _lacking(features: AbstractSet[Feature], call: Call | None = None) -> Lack:
         return Lack("features", f"can't do image_links: it {why}", FIELD_OF[Feature.IMAGE_LINKS])
     is_edit = call is not None and call.endpoint in IMAGES
     param = "image" if is_edit and lacking[0] is Feature.VISION else FIELD_OF[lacking[0]]
+    if call is not None and lacking[0] is Feature.TRANSPARENT:
+        param = _drawing_field(call, param)
     return Lack("features", f"can't do {', '.join(lacking)}", param)
 
 
@@ -161,7 +163,7 @@ def image_size(ask: Ask, target: Target) -> Lack | None:
     if target.nearest_image_size and sizes and pixels(size) is not None:
         return None
     known = f", only {_some(sizes)}" if sizes else ": it can't be told a size"
-    return Lack("image_size", f"makes no images of {size}{known}", "size")
+    return Lack("image_size", f"makes no images of {size}{known}", _drawing_field(ask.call, "size"))
 
 
 def image_quality(ask: Ask, target: Target) -> Lack | None:
@@ -171,7 +173,7 @@ def image_quality(ask: Ask, target: Target) -> Lack | None:
     if qualities is None or quality == "auto" or quality in qualities:
         return None
     known = f", only {_some(qualities)}" if qualities else ": it can't be told a quality"
-    return Lack("image_quality", f"makes no images of quality {quality!r}{known}", "quality")
+    return Lack("image_quality", f"makes no images of quality {quality!r}{known}", _drawing_field(ask.call, "quality"))
 
 
 def image_format(ask: Ask, target: Target) -> Lack | None:
@@ -180,7 +182,12 @@ def image_format(ask: Ask, target: Target) -> Lack | None:
     if formats is None or format is None or format in formats:
         return None
     known = f", only {_some(formats)}" if formats else ": it can't be told a format"
-    return Lack("image_format", f"writes no {format} images{known}", "output_format")
+    return Lack("image_format", f"writes no {format} images{known}", _drawing_field(ask.call, "output_format"))
+
+
+def _drawing_field(call: Call, name: str) -> str:
+    """The request's field that says how to draw: a chat has it in an object."""
+    return "image_config" if call.endpoint is Endpoint.CHAT else name
 
 
 def provider_choice(ask: Ask, target: Target) -> Lack | None:

@@ -49,9 +49,9 @@ def test_a_target_that_can_do_all_that_is_needed_lacks_nothing():
         (call(needs=Needs(features=frozenset({Feature.VISION}))), "features", "messages", "can't do vision"),
         (call(needs=Needs(input_tokens=20_000)), "context", "messages", "its context of 10000"),
         (call(needs=Needs(output_tokens_max=2_001)), "output_ceiling", "max_completion_tokens", "at most 2000"),
-        (call(needs=Needs(images=1, image_size="1x1")), "image_size", "size", "only 1024x1024"),
-        (call(needs=Needs(images=1, image_format="webp")), "image_format", "output_format", "only png"),
-        (call(needs=Needs(images=1, image_quality="hd")), "image_quality", "quality", "'hd', only high, low"),
+        (call(needs=Needs(image_size="1x1")), "image_size", "image_config", "only 1024x1024"),
+        (call(needs=Needs(image_format="webp")), "image_format", "image_config", "only png"),
+        (call(needs=Needs(image_quality="hd")), "image_quality", "image_config", "'hd', only high, low"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -68,7 +68,7 @@ def test_every_feature_that_is_lacking_names_the_field_that_asks_for_it(feature)
 
     found = lack(call(needs=Needs(features=frozenset({feature}))), target(capabilities=none))
 
-    assert found.param == FIELD_OF[feature]
+    assert found.param == ("image_config" if feature is Feature.TRANSPARENT else FIELD_OF[feature])
     assert feature in found.why
 
 
