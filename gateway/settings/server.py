@@ -101,7 +101,8 @@ class Server(Section):
     )
     attempts: Annotated[int, Field(ge=1, le=100), IsNumber] = Field(
         default=6,
-        description="The most upstream calls that one client's call may make, fallbacks included.",
+        description="The most upstream calls that one client's call may make, fallbacks included. Several requests for "
+        "the images of one call count as one.",
     )
     hold_wait_s: Wait = Field(
         default=2,

@@ -63,6 +63,14 @@ def test_a_rate_of_nothing_still_asks_for_something(kind):
     assert kind.of("key ci", 0).claim(Consumption(tokens=5, images=5)).amount == 5
 
 
+def test_each_request_to_a_provider_counts_and_more_than_its_rate_leave_a_debt():
+    limit = RequestsPerMinute.of("provider openai", 5)
+    four, ten = Consumption(requests=4), Consumption(requests=10)
+
+    assert (limit.claim(four).amount, limit.amount(four)) == (4, 4)
+    assert (limit.claim(ten).amount, limit.amount(ten)) == (5, 10)
+
+
 def test_a_budget_is_never_clamped():
     assert Budget.of("key ci", 100, "day").claim(Consumption(cost_nanousd=500)).amount == 500
 
