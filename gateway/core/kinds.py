@@ -51,22 +51,42 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     """Request fields that it answers with an error, and without which an answer is still an answer: taken off."""
     renames: Mapping[str, str] = MappingProxyType({})
     """OpenAI's name of a field -> its own."""
+    renames_roles: Mapping[str, str] = MappingProxyType({})
+    """A role that it answers with an error, or passes over -> the one that it takes."""
+    refuses_in_messages: frozenset[str] = frozenset()
+    """Fields of a message that it answers with an error: taken off."""
     takes_stream_options: bool = True
     """False: it refuses ``stream_options`` and sends usage unasked."""
     marks_usage_null: bool = False
     """With ``include_usage`` it puts ``"usage":null`` into each other chunk."""
+    writes_reasoning: bool = False
+    """Its messages have reasoning under ``reasoning``, where most have ``reasoning_content``."""
+    writes_parts: bool = False
+    """The content of its messages may be a list of parts, reasoning among them."""
     bill: Bill | None = None
 
 
 _OLD_CEILING = MappingProxyType({"max_completion_tokens": "max_tokens"})
 # Fields for OpenAI's own account features: no other provider knows them, some refuse them.
 _ACCOUNT_FIELDS = frozenset({"metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key"})
+# Newer ones that strict lookalikes refuse; hints all.
+_NEW_FIELDS = frozenset({"prediction", "prompt_cache_retention", "verbosity"})
+_NO_DEVELOPER = MappingProxyType({"developer": "system"})
+# What other providers, and the gateway's dialects, write into the messages that clients give back with their next turn.
+_OF_OTHERS = frozenset({"reasoning_content", "reasoning_details", "extra_content", "images"})
+# The same of OpenAI itself.
+_OF_OPENAI = frozenset({"annotations", "audio", "function_call", "refusal"})
 
 _GOOGLE_LACKS = frozenset({Feature.LOGPROBS, Feature.CHOICES, Feature.IMAGE_LINKS, Feature.MASK, Feature.TRANSPARENT})
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
-        "openai": Kind(base_url="https://api.openai.com/v1", price_list="openai", marks_usage_null=True),
+        "openai": Kind(
+            base_url="https://api.openai.com/v1",
+            price_list="openai",
+            marks_usage_null=True,
+            refuses_in_messages=_OF_OTHERS,
+        ),
         # https://learn.microsoft.com/azure/ai-foundry/openai/reference
         "azure": Kind(
             price_list="azure",
@@ -74,6 +94,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             own=("api_version", "entra"),
             credentials=("api_key", "entra"),
             marks_usage_null=True,
+            refuses_in_messages=_OF_OTHERS,
         ),
         # https://docs.claude.com/en/api/messages
         "anthropic": Kind(
@@ -111,6 +132,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             base_url="https://openrouter.ai/api/v1",
             price_list="openrouter",
             lacks=frozenset({Feature.IMAGE_LINKS, Feature.MASK}),
+            writes_reasoning=True,
             bill=Bill(("cost",)),
         ),
         "simulator": Kind(is_keyless=True, marks_usage_null=True),
@@ -118,14 +140,19 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "groq": Kind(
             base_url="https://api.groq.com/openai/v1",
             price_list="groq",
-            refuses=_ACCOUNT_FIELDS | {"logit_bias"},
+            refuses=_ACCOUNT_FIELDS | _NEW_FIELDS | {"logit_bias"},
+            refuses_in_messages=_OF_OTHERS | _OF_OPENAI,
+            writes_reasoning=True,
             lacks=frozenset({Feature.LOGPROBS}),
         ),
         # https://docs.mistral.ai/api/ — a field that it doesn't know is an error 422
         "mistral": Kind(
             base_url="https://api.mistral.ai/v1",
             price_list="mistral",
-            refuses=_ACCOUNT_FIELDS | {"user", "logit_bias"},
+            refuses=_ACCOUNT_FIELDS | _NEW_FIELDS | {"user", "logit_bias"},
+            refuses_in_messages=_OF_OTHERS | _OF_OPENAI,
+            renames_roles=_NO_DEVELOPER,
+            writes_parts=True,
             renames={**_OLD_CEILING, "seed": "random_seed"},
             lacks=frozenset({Feature.LOGPROBS}),
             takes_stream_options=False,
@@ -135,13 +162,23 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             base_url="https://api.deepseek.com/v1",
             price_list="deepseek",
             renames=_OLD_CEILING,
+            renames_roles=_NO_DEVELOPER,
             lacks=frozenset({Feature.JSON_SCHEMA}),
         ),
         # https://docs.together.ai/docs/openai-api-compatibility
-        "together": Kind(base_url="https://api.together.xyz/v1", price_list="together", renames=_OLD_CEILING),
+        "together": Kind(
+            base_url="https://api.together.xyz/v1",
+            price_list="together",
+            renames=_OLD_CEILING,
+            renames_roles=_NO_DEVELOPER,
+            writes_reasoning=True,
+        ),
         # https://docs.fireworks.ai/tools-sdks/openai-compatibility
         "fireworks": Kind(
-            base_url="https://api.fireworks.ai/inference/v1", price_list="fireworks", renames=_OLD_CEILING
+            base_url="https://api.fireworks.ai/inference/v1",
+            price_list="fireworks",
+            renames=_OLD_CEILING,
+            renames_roles=_NO_DEVELOPER,
         ),
         # https://docs.x.ai/docs/api-reference, its bill: https://docs.x.ai/docs/models — in ten-billionths of a dollar
         "xai": Kind(
@@ -155,6 +192,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             base_url="https://api.perplexity.ai",
             price_list="perplexity",
             renames=_OLD_CEILING,
+            renames_roles=_NO_DEVELOPER,
             lacks=frozenset({Feature.TOOLS, Feature.LOGPROBS}),
             bill=Bill(("cost", "total_cost")),
         ),
@@ -162,34 +200,61 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "cerebras": Kind(
             base_url="https://api.cerebras.ai/v1",
             price_list="cerebras",
-            refuses=frozenset({"frequency_penalty", "logit_bias", "presence_penalty", "service_tier"}),
+            refuses=_NEW_FIELDS | {"frequency_penalty", "logit_bias", "presence_penalty", "service_tier"},
+            refuses_in_messages=_OF_OTHERS | _OF_OPENAI,
+            renames_roles=_NO_DEVELOPER,
+            writes_reasoning=True,
             lacks=frozenset({Feature.VISION}),
         ),
         # https://huggingface.co/docs/inference-providers/index
-        "huggingface": Kind(base_url="https://router.huggingface.co/v1", price_list="huggingface"),
+        "huggingface": Kind(
+            base_url="https://router.huggingface.co/v1",
+            price_list="huggingface",
+            renames_roles=_NO_DEVELOPER,
+            writes_reasoning=True,
+        ),
         # https://docs.databricks.com/aws/en/machine-learning/foundation-model-apis/api-reference
         "databricks": Kind(
             price_list="databricks",
             required=("base_url",),
             refuses=_ACCOUNT_FIELDS,
             renames=_OLD_CEILING,
+            renames_roles=_NO_DEVELOPER,
             takes_stream_options=False,
+            writes_parts=True,
         ),
         # https://docs.z.ai/api-reference/llm/chat-completion
         "zai": Kind(
             base_url="https://api.z.ai/api/paas/v4",
             price_list="zai",
             renames=_OLD_CEILING,
+            renames_roles=_NO_DEVELOPER,
             lacks=frozenset({Feature.LOGPROBS}),
         ),
         # Servers that people run themselves; a key only if theirs asks for one.
         # https://docs.ollama.com/openai
-        "ollama": Kind(base_url="http://127.0.0.1:11434/v1", is_keyless=True, renames=_OLD_CEILING),
+        "ollama": Kind(
+            base_url="http://127.0.0.1:11434/v1",
+            is_keyless=True,
+            renames=_OLD_CEILING,
+            renames_roles=_NO_DEVELOPER,
+            writes_reasoning=True,
+        ),
         # https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html
-        "vllm": Kind(base_url="http://127.0.0.1:8000/v1", is_keyless=True),
+        "vllm": Kind(
+            base_url="http://127.0.0.1:8000/v1", is_keyless=True, renames_roles=_NO_DEVELOPER, writes_reasoning=True
+        ),
         # https://github.com/ggml-org/llama.cpp/tree/master/tools/server
-        "llamacpp": Kind(base_url="http://127.0.0.1:8080/v1", is_keyless=True, renames=_OLD_CEILING),
+        "llamacpp": Kind(
+            base_url="http://127.0.0.1:8080/v1", is_keyless=True, renames=_OLD_CEILING, renames_roles=_NO_DEVELOPER
+        ),
         # https://lmstudio.ai/docs/app/api/endpoints/openai
-        "lmstudio": Kind(base_url="http://127.0.0.1:1234/v1", is_keyless=True, renames=_OLD_CEILING),
+        "lmstudio": Kind(
+            base_url="http://127.0.0.1:1234/v1",
+            is_keyless=True,
+            renames=_OLD_CEILING,
+            renames_roles=_NO_DEVELOPER,
+            writes_reasoning=True,
+        ),
     }
 )

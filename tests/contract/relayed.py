@@ -21,6 +21,7 @@ def relayed(exchange: Exchange) -> Any:
         if "message" not in choice:
             # Azure leaves it out where a content filter took all.
             choice["message"] = {"role": "assistant", "content": None, "refusal": None}
+        _straighten(choice["message"])
     return reply
 
 
@@ -36,9 +37,25 @@ def relayed_frames(exchange: Exchange) -> list[Frame]:
         elif chunk and findings is not None:
             frames.append({**chunk, "prompt_filter_results": findings})
             findings = None
+        elif chunk and sum([_straighten(choice.get("delta") or {}) for choice in chunk.get("choices") or ()]):
+            frames.append(chunk)
         else:
             frames.append(frame)
     return frames
+
+
+def _straighten(message: dict[str, Any]) -> bool:
+    """Put reasoning where most have it; whether there was anything to do."""
+    if message.get("reasoning") and "reasoning_content" not in message:
+        message["reasoning_content"] = message["reasoning"]
+        return True
+    if isinstance(message.get("content"), list):
+        parts = message["content"]
+        message["content"] = "".join(part["text"] for part in parts if part["type"] == "text")
+        thoughts = [inner["text"] for part in parts if part["type"] == "thinking" for inner in part["thinking"]]
+        message["reasoning_content"] = "".join(thoughts)
+        return True
+    return False
 
 
 def assert_relayed(body: bytes, expected: list[Frame]) -> None:

@@ -22,10 +22,12 @@ from gateway.core.kinds import Kind
 from gateway.core.types import Call, Endpoint, Feature, Target
 from gateway.providers.base import Account, Decoder
 from gateway.providers.image_request import ImageRequest, size_for
+from gateway.providers.openai.bends import BentReply, BentStream
 from gateway.providers.openai.chat_by_images import ChatByImages, files, images_for, references
 from gateway.providers.openai.failure import failure
 from gateway.providers.openai.form import Form
 from gateway.providers.openai.image_by_chat import ImageByChat, chat_for
+from gateway.providers.openai.messages import fit_for
 from gateway.providers.openai.reply import WholeReply
 from gateway.providers.openai.stream import ChatStream, ImageStream
 from gateway.providers.writers import writer_for
@@ -61,6 +63,9 @@ class OpenAI:
         self._headers = _headers(account, self.credential(account.api_key) if account.api_key else {})
         self._json_headers: tuple[Header, ...] = ((b"content-type", b"application/json"), *self._headers)
         self._dropped = kind.refuses | {"route"}
+        self._fit = fit_for(kind)
+        if kind.writes_reasoning or kind.writes_parts:
+            self._whole_reply, self._chat_stream = BentReply, BentStream
         # A header may be the credential. What is shorter than any key is a word, and words are not struck out.
         self._secrets = [text for text in (account.api_key, *account.headers.values()) if len(text) >= SHORTEST_SECRET]
 
@@ -137,17 +142,22 @@ class OpenAI:
         for name, theirs in self._kind.renames.items():
             if name in fields:
                 fields.setdefault(theirs, fields.pop(name))
+        if self._fit is not None and (fitting := self._fit(body)) is not None:
+            fields["messages"] = fitting
         if call.stream and call.endpoint is Endpoint.CHAT:
-            if not self._kind.takes_stream_options:
-                fields.pop("stream_options", None)
-            elif not call.wants_usage:
-                fields["stream_options"] = _with_usage(fields.get("stream_options"))
+            self._ask_for_usage(call, fields)
         if call.needs.images:
             if not _takes_response_format(target):
                 fields.pop("response_format", None)
             if target.nearest_image_size and "size" in fields:
                 fields["size"] = msgspec.Raw(_encode(size_for(call, target)))
         return fields
+
+    def _ask_for_usage(self, call: Call, fields: dict[str, msgspec.Raw]) -> None:
+        if not self._kind.takes_stream_options:
+            fields.pop("stream_options", None)
+        elif not call.wants_usage:
+            fields["stream_options"] = _with_usage(fields.get("stream_options"))
 
     def _form_fields(self, call: Call, body: FormBody, target: Target) -> Iterator[tuple[str, str]]:
         yield "model", target.model

@@ -29,12 +29,18 @@ _BY_CODE = {
     "ResponsibleAIPolicyViolation": Reason.CONTENT_FILTER,
     "OperationNotSupported": Reason.NOT_FOUND,  # this deployment's model is for something else
     "unknown_model": Reason.NOT_FOUND,
+    "not_supported_error": Reason.NOT_FOUND,  # llama.cpp's, of a server that was started without it
     "rate_limit_exceeded": Reason.RATE_LIMITED,
     "overloaded_error": Reason.OVERLOADED,
 }
 # Ollama, vLLM, Together and others have no code for it. Seen in their replies and sources.
 _CONTEXT_LENGTH = re.compile(
     r"max(?:imum)? context|context[ _](?:length|size|window)|prompt (?:is )?too long|too many tokens",
+    re.IGNORECASE,
+)
+# xAI and Z.AI have no status of its own for it.
+_QUOTA = re.compile(
+    r"insufficient (?:balance|credits?|funds)|(?:any|no|out of) credits|exceeded your (?:monthly|current)",
     re.IGNORECASE,
 )
 
@@ -88,6 +94,8 @@ def _reason(status: int, words: _Words) -> Reason:
     told = _BY_CODE.get(words.code) or _BY_CODE.get(words.inner) or _BY_CODE.get(words.type)
     if status in (400, 413, 422) and told is None and _CONTEXT_LENGTH.search(words.message):
         return Reason.CONTEXT_LENGTH
+    if status in (403, 429) and told is None and _QUOTA.search(words.message):
+        return Reason.QUOTA
     if told is not None and (status in (400, 413, 422, 429) or status >= 500):
         return told
     return by_status(status)

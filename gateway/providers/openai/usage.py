@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -21,12 +21,17 @@ MOST_TOKENS = 10**12
 """More are a provider's slip; what they would cost is past what logs and stores can write down."""
 
 
+_CACHED = ("prompt_cache_hit_tokens", "cache_read_input_tokens", "cached_tokens")
+"""Where those of DeepSeek, Databricks and Together have it: beside the totals."""
+
+
 def chat_usage(raw: msgspec.Raw) -> tuple[Usage, Mapping[str, Any]] | None:
     """The usage of a chat or an embedding, and the object that it was read from; None if it counts nothing.
 
     ``prompt_tokens`` holds the cached, image and audio ones, ``completion_tokens`` the reasoning, image and audio ones.
-    Where a provider counts reasoning beside the completion (xAI does), the total gives it away. A completion of null
-    is not counted yet (Databricks says so in each chunk but the last): that is no usage of the reply.
+    Where a provider counts some of them beside these (xAI does so with reasoning, Claude's resellers may with what was
+    cached), the total gives it away. A completion of null is not counted yet (Databricks says so in each chunk but the
+    last): that is no usage of the reply.
     """
     given = _object(raw)
     if "prompt_tokens" not in given and "completion_tokens" not in given:
@@ -36,14 +41,18 @@ def chat_usage(raw: msgspec.Raw) -> tuple[Usage, Mapping[str, Any]] | None:
     prompt, completion = _count(given, "prompt_tokens"), _count(given, "completion_tokens")
     read = _part(given, "prompt_tokens_details")
     written = _part(given, "completion_tokens_details")
-    cached = min(prompt, _count(read, "cached_tokens") or _count(given, "prompt_cache_hit_tokens"))
-    rest = prompt - cached
-    cache_write = min(rest, _count(read, "cache_write_tokens"))
-    rest -= cache_write
+    total = _count(given, "total_tokens")
+    cached = _count(read, "cached_tokens") or _first_count(given, _CACHED)
+    cache_write = _count(read, "cache_write_tokens") or _count(given, "cache_creation_input_tokens")
+    if total and total == prompt + completion + cached + cache_write:
+        prompt += cached + cache_write
+    cached = min(prompt, cached)
+    cache_write = min(prompt - cached, cache_write)
+    rest = prompt - cached - cache_write
     audio_input = min(rest, _count(read, "audio_tokens"))
     rest -= audio_input
-    reasoning = _count(written, "reasoning_tokens")
-    if not (reasoning and _count(given, "total_tokens") == prompt + completion + reasoning):
+    reasoning = _count(written, "reasoning_tokens") or _count(given, "reasoning_tokens")
+    if not (reasoning and total == prompt + completion + reasoning):
         reasoning = min(completion, reasoning)
         completion -= reasoning
     image_output = min(completion, _count(written, "image_tokens"))
@@ -135,6 +144,10 @@ def _object(raw: msgspec.Raw) -> dict[str, Any]:
 def _part(given: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     part = given.get(name)
     return part if isinstance(part, dict) else {}
+
+
+def _first_count(given: Mapping[str, Any], names: Sequence[str]) -> int:
+    return next((count for name in names if (count := _count(given, name))), 0)
 
 
 def _count(given: Mapping[str, Any], name: str) -> int:

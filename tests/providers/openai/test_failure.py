@@ -130,3 +130,45 @@ def test_the_providers_param_and_code_go_on_to_the_client():
     error = failed(400, {"error": {"message": "m", "param": "n", "code": "bad_n"}})
 
     assert (error.param, error.code) == ("n", "bad_n")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "reason"),
+    [
+        # Ollama: https://github.com/ollama/ollama/blob/main/openai/openai.go
+        (404, {"error": {"message": "model 'x' not found", "type": "not_found_error"}}, Reason.NOT_FOUND),
+        (404, {"error": "model 'x' not found, try pulling it first"}, Reason.NOT_FOUND),
+        (400, {"error": {"message": "registry.test/x does not support tools"}}, Reason.INVALID_REQUEST),
+        # llama.cpp: https://github.com/ggml-org/llama.cpp/tree/master/tools/server#api-errors
+        (503, {"error": {"code": 503, "message": "Loading model", "type": "unavailable_error"}}, Reason.OVERLOADED),
+        (
+            501,
+            {"error": {"code": 501, "message": "This server does not support it", "type": "not_supported_error"}},
+            Reason.NOT_FOUND,
+        ),
+        (
+            500,
+            {"error": {"code": 500, "message": "the context size was exceeded", "type": "exceed_context_size_error"}},
+            Reason.CONTEXT_LENGTH,
+        ),
+        (401, {"error": {"code": 401, "message": "Invalid API Key", "type": "authentication_error"}}, Reason.AUTH),
+        # vLLM
+        (
+            400,
+            {
+                "object": "error",
+                "message": "This model's maximum context length is 8192 tokens.",
+                "type": "BadRequestError",
+                "param": None,
+                "code": 400,
+            },
+            Reason.CONTEXT_LENGTH,
+        ),
+        # Accounts without money, which have no status of their own at Z.AI and xAI.
+        (429, {"error": {"code": "1113", "message": "Insufficient balance or no resource package."}}, Reason.QUOTA),
+        (403, {"code": "x", "error": "Your team doesn't have any credits yet."}, Reason.QUOTA),
+        (429, {"error": {"code": "1305", "message": "The service may be overloaded"}}, Reason.RATE_LIMITED),
+    ],
+)
+def test_lookalikes_words_are_told_apart(status, body, reason):
+    assert failed(status, body).reason is reason

@@ -1,0 +1,117 @@
+"""Replies of lookalikes that put reasoning elsewhere than most: what a client gets has it in ``reasoning_content``.
+
+Two bends, both of a message (or a delta, which reads the same), named by the row of the kind:
+
+    "reasoning": "…"                       Groq, Cerebras, Together, OpenRouter, Ollama, vLLM. The same text is added as
+                                           reasoning_content beside it, so that their own SDKs still find theirs.
+    "content": [{"type":"thinking",…},     Mistral and Databricks, where a model reasons or cites. OpenAI's SDKs expect
+                {"type":"text",…}]         a string: the texts joined; what is no text goes to extra_content.
+
+https://console.groq.com/docs/reasoning · https://docs.mistral.ai/capabilities/reasoning ·
+https://docs.databricks.com/aws/en/machine-learning/model-serving/query-reason-models
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from gateway.core.kinds import Kind
+from gateway.core.types import Call, Event
+from gateway.providers.openai.reply import WholeReply
+from gateway.providers.openai.stream import ChatStream
+from gateway.providers.openai.values import said
+
+Bend = Callable[[bytes], bytes]
+"""A frame of a stream, or a whole reply, as the client is to have it. What needs no change is the same object."""
+
+# A key can't be mistaken: within text its quotes are escaped.
+_REASONING = re.compile(rb'"reasoning":\s*("(?!")[^"\\]*+(?:\\.[^"\\]*+)*+")', re.DOTALL)
+_LIST = re.compile(rb'"content":\s*\[')
+
+
+def with_reasoning_content(data: bytes) -> bytes:
+    """The text of ``reasoning`` under the other name too."""
+    if b'"reasoning":' not in data or b'"reasoning_content":' in data:
+        return data
+    return _REASONING.sub(rb'\g<0>,"reasoning_content":\1', data)
+
+
+def with_plain_content(data: bytes) -> bytes:
+    """``content`` as a string, its reasoning beside it."""
+    if _LIST.search(data) is None:
+        return data
+    start, end = data.find(b"{"), data.rfind(b"}") + 1
+    reply = said(data[start:end])
+    for message in _messages(reply):
+        if isinstance(message.get("content"), list):
+            _flatten(message)
+    return data[:start] + msgspec.json.encode(reply) + data[end:] if isinstance(reply, dict) else data
+
+
+class BentReply(WholeReply):
+    """A whole reply, straightened."""
+
+    def __init__(self, call: Call, kind: Kind, secrets: Sequence[str] = ()) -> None:
+        super().__init__(call, kind, secrets)
+        self._bend = bend_of(kind)
+
+    def decode(self, frame: bytes) -> Sequence[Event]:
+        events = super().decode(frame)
+        straight = self._bend(frame)
+        return events if straight is frame else [msgspec.structs.replace(event, data=straight) for event in events]
+
+
+class BentStream(ChatStream):
+    """Chunks of a chat, straightened."""
+
+    def __init__(self, call: Call, kind: Kind, secrets: Sequence[str] = ()) -> None:
+        super().__init__(call, kind, secrets)
+        self._bend = bend_of(kind)
+
+    def decode(self, frame: bytes) -> Sequence[Event]:
+        return super().decode(self._bend(frame))
+
+
+def bend_of(kind: Kind) -> Bend:
+    return with_plain_content if kind.writes_parts else with_reasoning_content
+
+
+def _messages(reply: Any) -> Iterator[dict[str, Any]]:
+    choices = reply.get("choices") if isinstance(reply, dict) else None
+    for choice in choices if isinstance(choices, list) else ():
+        if isinstance(choice, dict):
+            yield from (part for name in ("delta", "message") if isinstance(part := choice.get(name), dict))
+
+
+def _flatten(message: dict[str, Any]) -> None:
+    texts: list[str] = []
+    thoughts: list[str] = []
+    others: list[Any] = []
+    for part in message["content"]:
+        type = part.get("type") if isinstance(part, dict) else None
+        if type == "text":
+            texts += _texts(part)
+        elif type in ("thinking", "reasoning"):
+            thoughts += _texts(part.get("thinking", part.get("summary")))
+        else:
+            others.append(part)
+    message["content"] = "".join(texts)
+    if thoughts:
+        message["reasoning_content"] = "".join(thoughts)
+    if others:
+        message["extra_content"] = {"content": others}
+
+
+def _texts(part: Any) -> Iterator[str]:
+    """The text of a part, or of a list of them, or a text itself."""
+    if isinstance(part, str):
+        yield part
+    elif isinstance(part, dict):
+        yield from _texts(part.get("text"))
+    elif isinstance(part, list):
+        for each in part:
+            yield from _texts(each)
