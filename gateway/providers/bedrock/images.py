@@ -17,15 +17,19 @@ from gateway.core.body import NOT_JSON, FormBody
 from gateway.core.errors import InvalidRequest, Reason, UpstreamError, unsupported
 from gateway.core.exchange import Framing
 from gateway.core.types import Call, Event, Target
+from gateway.core.usage import Usage
 from gateway.providers.bedrock.failure import words_of
 from gateway.providers.chat import own_field
 from gateway.providers.failure import refusal
-from gateway.providers.image_request import ImageRequest, pixels
+from gateway.providers.image_request import ImageRequest, pixels, size_for
 from gateway.providers.media import Media
 from gateway.providers.writer import Writer
 
 MAX_IMAGES = 5
 """At once; as many may be shown to it for a variation."""
+
+USUAL_SIZE = "1024x1024"
+"""Where none is asked for."""
 
 _FAMILIES = ("amazon.titan-image", "amazon.nova-canvas")
 _PREMIUM = frozenset({"high", "hd", "premium"})
@@ -122,6 +126,13 @@ def _given(fields: Body) -> Body:
     return {name: value for name, value in fields.items() if value not in (None, "")}
 
 
+def image_line(call: Call, target: Target) -> str:
+    """``quality/size`` of what is drawn, for its price: where the client left it open, what we ask for or they choose."""
+    quality = "premium" if call.needs.image_quality in _PREMIUM else "standard"
+    size = size_for(call, target)
+    return f"{quality}/{USUAL_SIZE if size == 'auto' else size}"
+
+
 class _Drawn(msgspec.Struct, gc=False):
     images: list[str] | None = None
     error: str | None = None
@@ -135,9 +146,11 @@ class DrawnReply:
 
     framing: Framing = "whole"
 
-    def __init__(self, writer: Writer, secrets: Sequence[str] = ()) -> None:
+    def __init__(self, writer: Writer, image_line: str, secrets: Sequence[str] = ()) -> None:
         self._writer = writer
+        self._image_line = image_line
         self._secrets = secrets
+        self._has_come = False
 
     def decode(self, frame: bytes) -> Sequence[Event]:
         try:
@@ -151,8 +164,12 @@ class DrawnReply:
         for image in drawn.images:
             self._writer.image("image/png", image)
         self._writer.finish("stop")
+        self._writer.usage(Usage(images=len(drawn.images), image_line=self._image_line))
         self._writer.close()
+        self._has_come = True
         return self._writer.take()
 
     def finish(self) -> Sequence[Event]:
+        if not self._has_come:
+            raise UpstreamError(Reason.CLOSED, "the provider's reply ended before it was complete")
         return ()

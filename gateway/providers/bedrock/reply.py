@@ -120,6 +120,7 @@ class WholeReply:
     def __init__(self, writer: Writer, reading: Reading) -> None:
         self._writer = writer
         self._reading = reading
+        self._has_come = False
 
     def decode(self, frame: bytes) -> Sequence[Event]:
         try:
@@ -134,9 +135,12 @@ class WholeReply:
             self._reading.close(reply)
         except NOT_JSON as error:
             raise _unreadable() from error
+        self._has_come = True
         return self._writer.take()
 
     def finish(self) -> Sequence[Event]:
+        if not self._has_come:
+            raise UpstreamError(Reason.CLOSED, "the provider's reply ended before it was complete")
         return ()
 
     def _block(self, index: int, block: _Block) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
 from google.genai import types
 from pydantic import TypeAdapter
 
@@ -280,6 +281,10 @@ def _meaning(chunks: list[Json]) -> Expected:
     calls = [part["functionCall"] for part in parts if "functionCall" in part]
     reasons = [candidate["finishReason"] for candidate in candidates if "finishReason" in candidate]
     finish = _FINISH[reasons[-1]] if reasons else None
+    if "error" in chunks[-1]:
+        told = _refusal(chunks[-1]["error"]["code"], chunks[-1]["error"])
+        text = "".join(part.get("text", "") for part in parts)
+        return msgspec.structs.replace(told, text=text, breaks_off=bool(text))
     said = "".join(part.get("text", "") for part in parts if not part.get("thought"))
     usage = _usage(chunks[-1].get("usageMetadata", {}))
     if "blockReason" in chunks[-1].get("promptFeedback", {}):
