@@ -1,4 +1,4 @@
-"""Who shows a token that expires has a signer; who shows a key of its own has none."""
+"""Who signs what: each kind by what its settings say of the credential."""
 
 from __future__ import annotations
 
@@ -7,49 +7,43 @@ import sys
 
 import pytest
 
-from gateway.core.clock import SystemClock
+from gateway.core.exchange import HttpRequest, Origin, Pieces
 from gateway.factory.signers import signer_of
 from gateway.factory.upstreams import Upstreams
 from gateway.settings import Settings
 from gateway.settings.provider import Provider
+from tests.clock import FrozenClock
 
-AZURE = {"kind": "azure", "base_url": "https://res.openai.azure.com"}
-VERTEX = {"kind": "vertex", "project": "p", "location": "global"}
-
-
-@pytest.mark.parametrize(
-    ("said", "signer"),
-    [
-        ({**AZURE, "entra": True}, "<Bearer <EntraTokens for https://cognitiveservices.azure.com/.default>>"),
-        ({**AZURE, "api_key": "key"}, "None"),
-        (VERTEX, "<Bearer <GoogleTokens>>"),
-        ({**VERTEX, "access_token": "ya29"}, "None"),
-        ({**VERTEX, "access_token": ""}, "<Bearer <GoogleTokens>>"),
-        ({"kind": "openai", "api_key": "key"}, "None"),
-    ],
-)
-def test_a_signer_is_for_tokens_that_expire(said, signer):
-    assert repr(signer_of(Provider.model_validate(said), SystemClock())) == signer
+KEYS = {"access_key_id": "AKIDEXAMPLE", "secret_access_key": "secret", "session_token": "token"}
 
 
-def account(said):
-    settings = Settings.model_validate({"providers": {"it": said}})
-    return Upstreams(settings, SystemClock(), {}).providers["it"].dialect.account
+def said(**fields) -> Provider:
+    return Provider(**{"kind": "bedrock", "region": "eu-west-1", **fields})
 
 
-def test_with_entra_no_key_is_sent_beside_the_token():
-    assert account({**AZURE, "entra": True, "api_key": "key"}).api_key == ""
-    assert account({**AZURE, "api_key": "key"}).api_key == "key"
+def test_a_bedrock_api_key_needs_no_signer():
+    assert signer_of(said(api_key="key"), FrozenClock()) is None
+    assert signer_of(Provider(kind="openai", api_key="key"), FrozenClock()) is None
 
 
-def test_an_access_token_is_sent_as_it_is():
-    said = {**VERTEX, "access_token": "ya29", "base_url": "https://europe-aiplatform.test"}
+@pytest.mark.parametrize("fields", [{}, KEYS, {**KEYS, "api_key": ""}])
+def test_other_bedrock_accounts_are_signed_for_their_region(fields):
+    assert repr(signer_of(said(**fields), FrozenClock())) == "<AwsSigner bedrock in eu-west-1>"
 
-    assert account(said).api_key == "ya29"
+
+async def test_a_configured_account_asks_its_region_s_address_with_its_keys():
+    settings = Settings.model_validate({"providers": {"aws": {"kind": "bedrock", "region": "eu-west-1", **KEYS}}})
+    upstreams = Upstreams(settings, FrozenClock(), {})
+    provider = upstreams.providers["aws"]
+    assert upstreams.base_urls["aws"] == "https://bedrock-runtime.eu-west-1.amazonaws.com"
+    assert provider.signer is not None
+    request = HttpRequest(b"POST", Origin.of(upstreams.base_urls["aws"]), b"/model/a/converse", [], Pieces(b"{}"))
+    headers = dict((await provider.signer.sign(request)).headers)
+    assert b"Credential=AKIDEXAMPLE/20231114/eu-west-1/bedrock/" in headers[b"authorization"]
+    assert headers[b"x-amz-security-token"] == b"token"
+    await upstreams.aclose()
 
 
-def test_the_clouds_libraries_are_loaded_only_where_they_are_configured():
-    heavy = "{'google.auth', 'azure.identity', 'botocore', 'boto3', 'requests', 'urllib3'}"
-    code = f"import sys, gateway.factory.gateway, gateway.cli; print(sorted({heavy} & set(sys.modules)))"
-
-    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+def test_botocore_is_loaded_only_where_it_is_used():
+    code = "import gateway.factory.upstreams, sys; sys.exit('botocore' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -55,13 +55,13 @@ class Bedrock:
         path = f"{self._prefix}/model/{quote(target.model, safe='')}/{operation}"
         return HttpRequest(b"POST", self._origin, path.encode(), self._headers, Pieces(data))
 
-    def decoder(self, call: Call, target: Target, head: HttpHead) -> Decoder:  # noqa: ARG002  the request tells
+    def decoder(self, call: Call, target: Target, head: HttpHead) -> Decoder:
         writer = writer_for(call, target, time=self._clock.time())
         if target.endpoint_for(call) is not Endpoint.CHAT:
-            return images.DrawnReply(writer, self._secrets)
+            return images.DrawnReply(writer, images.image_line(call, target), self._secrets)
         model = Model.of(target.model)
         reading = Reading(writer, is_claude=model.claude is not None, by_tool=answers_by_tool(call, model))
-        if _is_streamed(call):
+        if _is_streamed(call) and head.media_type != b"application/json":
             return StreamedReply(writer, reading, self._secrets)
         return WholeReply(writer, reading)
 

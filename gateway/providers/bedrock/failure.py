@@ -96,7 +96,7 @@ def _error(
 
 def _plain(name: str) -> str:
     """``com.amazon.coral#ThrottlingException:http://…`` and ``throttlingException`` are one."""
-    return name.partition(":")[0].rpartition("#")[2].strip().lower().removesuffix("exception").removesuffix("error")
+    return name.partition(":")[0].rpartition("#")[2].strip().lower().removesuffix("exception")
 
 
 def _object(data: bytes) -> dict[str, Any]:

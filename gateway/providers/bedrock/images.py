@@ -127,7 +127,7 @@ def _given(fields: Body) -> Body:
 
 
 def image_line(call: Call, target: Target) -> str:
-    """``quality/size`` of what is drawn, for its price: where the client left it open, what we ask for or they choose."""
+    """``quality/size`` of what is drawn, for its price. What the client left open is as it is drawn then."""
     quality = "premium" if call.needs.image_quality in _PREMIUM else "standard"
     size = size_for(call, target)
     return f"{quality}/{USUAL_SIZE if size == 'auto' else size}"

@@ -110,7 +110,8 @@ class _Conversation:
             pictures = [part for part in (*message.parts, *(message.images or ())) if isinstance(part, Image)]
             self._pictures += [image_block(picture.media) for picture in pictures]
         elif message.role == "tool":
-            point = self._blocks.cache_point(message.cache_control)
+            marks = [message.cache_control, *(part.cache_control for part in message.parts)]
+            point = self._blocks.cache_point(next((mark for mark in marks if mark is not None), None))
             self._say("user", [self._result(message), *point])
         elif message.role == "user":
             said = [*self._blocks.of(message.parts), *self._blocks.cache_point(message.cache_control)]

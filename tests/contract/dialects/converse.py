@@ -51,7 +51,7 @@ _OWN = ("guardrailConfig", "additionalModelRequestFields", "performanceConfig", 
 """Fields that a client of ours gives as Converse has them: OpenAI has no word for them."""
 
 
-def KIND(exchange: dict[str, Any]) -> str:  # noqa: N802, ARG001
+def KIND(exchange: dict[str, Any]) -> str:  # noqa: N802
     return "bedrock"
 
 
@@ -68,7 +68,7 @@ def MODEL(exchange: dict[str, Any]) -> str:  # noqa: N802
     return unquote(urlsplit(exchange["request"]["url"]).path.split("/")[2])
 
 
-def ENDPOINT(exchange: dict[str, Any]) -> str:  # noqa: N802, ARG001
+def ENDPOINT(exchange: dict[str, Any]) -> str:  # noqa: N802
     return "/v1/chat/completions"
 
 
@@ -107,9 +107,7 @@ def _conversation(turns: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if turn["role"] == "assistant":
             messages.append(_assistant(turn["content"]))
             continue
-        for block in turn["content"]:
-            if "toolResult" in block:
-                messages.append(_result(block["toolResult"]))
+        messages += [_result(block["toolResult"]) for block in turn["content"] if "toolResult" in block]
         parts = _parts([block for block in turn["content"] if "toolResult" not in block])
         if parts:
             messages.append({"role": "user", "content": parts})
