@@ -67,7 +67,8 @@ class Stream:
 def _read(data: bytes) -> Sequence[Chunk]:
     try:
         if data[:1] == b"[":
-            return _chunks(data)
+            # OpenAI's closing mark, which proxies add, is no list.
+            return () if data.rstrip() == b"[DONE]" else _chunks(data)
         return (_chunk(data),)
     except NOT_JSON as error:
         raise unreadable() from error
@@ -85,6 +86,6 @@ def _data(frame: bytes) -> bytes:
     lines = frame.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
     data = b"\n".join(line[5:].removeprefix(b" ") for line in lines if line.startswith(b"data:"))
     if data:
-        return b"" if data == b"[DONE]" else data
+        return data
     bare = frame.strip()
     return bare if bare[:1] in (b"{", b"[") else b""
