@@ -146,6 +146,11 @@ class Reader:
             self._has_begun = True
             self._name = chunk.response_id or self._name
             self._writer.begin(id=chunk.response_id or "", model=chunk.model_version or "")
+            self._count(chunk.usage_metadata, is_of_prompt=True)
+        if chunk.usage_metadata:
+            self._usage = chunk.usage_metadata
+            if not self._has_usage:
+                self._count()
         for candidate in (chunk.candidates or ())[:1]:  # never more than one is asked for
             content = candidate.content
             if content is not None:
@@ -158,8 +163,7 @@ class Reader:
         feedback = chunk.prompt_feedback
         if feedback is not None and feedback.block_reason and not chunk.candidates:
             self._block(feedback)
-        if chunk.usage_metadata:
-            self._count(chunk.usage_metadata)
+        self._count(chunk.usage_metadata)
 
     def close(self) -> None:
         """Nothing more will come."""
@@ -258,16 +262,15 @@ class Reader:
             if _is_given(raw) and bytes(raw) != b"{}":
                 self._extra[name] = msgspec.Raw(_minified(raw).encode())
 
-    def _count(self, raw: msgspec.Raw) -> None:
-        """The first usage is told at once, for a client that hangs up: most of it is input. Each one more would cost
-        the client's socket a write, so the next is the last.
+    def _count(self) -> None:
+        """What was read, told before the first words: what is written comes on top of it where a client hangs up, and
+        hidden thoughts have all been thought by then. Each usage costs the client's socket a write, so the next is the
+        last.
         """
-        self._usage = raw
-        if not self._has_usage:
-            usage = usage_of(raw, has_images=self._images > 0)
-            if usage is not None:
-                self._has_usage = True
-                self._writer.usage(usage)
+        usage = usage_of(self._usage)
+        if usage is not None:
+            self._has_usage = True
+            self._writer.usage(msgspec.structs.replace(usage, output=0, image_output=0, audio_output=0))
 
 
 def _is_given(raw: msgspec.Raw) -> bool:
