@@ -42,13 +42,15 @@ class Program:
 
 
 @asynccontextmanager
-async def program(*command: str, environ: Mapping[str, str] | None = None) -> AsyncIterator[Program]:
-    """Run ``python -m command`` until the block ends, from when it says where it is ready."""
+async def program(
+    *command: str, environ: Mapping[str, str] | None = None, folder: Path = ROOT
+) -> AsyncIterator[Program]:
+    """Run ``python -m command`` in ``folder`` until the block ends, from when it says where it is ready."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         *command,
-        cwd=ROOT,
+        cwd=folder,
         env={**os.environ, **(environ or {})},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
