@@ -143,27 +143,14 @@ class Reader:
         if _is_given(chunk.error):
             raise failure_in_reply(_decoded(chunk.error), secrets=self._secrets)
         if not self._has_begun:
-            self._has_begun = True
-            self._name = chunk.response_id or self._name
-            self._writer.begin(id=chunk.response_id or "", model=chunk.model_version or "")
-            self._count(chunk.usage_metadata, is_of_prompt=True)
+            self._begin(chunk)
         if chunk.usage_metadata:
-            self._usage = chunk.usage_metadata
-            if not self._has_usage:
-                self._count()
+            self._count(chunk.usage_metadata)
         for candidate in (chunk.candidates or ())[:1]:  # never more than one is asked for
-            content = candidate.content
-            if content is not None:
-                for part in content.parts or ():
-                    self._part(part)
-            if candidate.finish_reason is not None:
-                self._end(candidate)
-            if candidate.grounding_metadata or candidate.url_context_metadata or candidate.citation_metadata:
-                self._keep(candidate)
+            self._candidate(candidate)
         feedback = chunk.prompt_feedback
         if feedback is not None and feedback.block_reason and not chunk.candidates:
             self._block(feedback)
-        self._count(chunk.usage_metadata)
 
     def close(self) -> None:
         """Nothing more will come."""
@@ -180,6 +167,21 @@ class Reader:
         if usage is not None:
             writer.usage(usage)
         writer.close()
+
+    def _begin(self, chunk: Chunk) -> None:
+        self._has_begun = True
+        self._name = chunk.response_id or self._name
+        self._writer.begin(id=chunk.response_id or "", model=chunk.model_version or "")
+
+    def _candidate(self, candidate: _Candidate) -> None:
+        content = candidate.content
+        if content is not None:
+            for part in content.parts or ():
+                self._part(part)
+        if candidate.finish_reason is not None:
+            self._end(candidate)
+        if candidate.grounding_metadata or candidate.url_context_metadata or candidate.citation_metadata:
+            self._keep(candidate)
 
     def _part(self, part: _Part) -> None:
         if part.thought:
@@ -262,12 +264,13 @@ class Reader:
             if _is_given(raw) and bytes(raw) != b"{}":
                 self._extra[name] = msgspec.Raw(_minified(raw).encode())
 
-    def _count(self) -> None:
+    def _count(self, raw: msgspec.Raw) -> None:
         """What was read, told before the first words: what is written comes on top of it where a client hangs up, and
         hidden thoughts have all been thought by then. Each usage costs the client's socket a write, so the next is the
         last.
         """
-        usage = usage_of(self._usage)
+        self._usage = raw
+        usage = None if self._has_usage else usage_of(raw)
         if usage is not None:
             self._has_usage = True
             self._writer.usage(msgspec.structs.replace(usage, output=0, image_output=0, audio_output=0))

@@ -276,6 +276,10 @@ def _refusal(status: int, error: Json) -> Expected:
 
 
 def _meaning(chunks: list[Json]) -> Expected:
+    if "error" in chunks[-1]:
+        begun = _meaning([*chunks[:-1], {}]).text
+        reason = {"UNAVAILABLE": "overloaded", "INTERNAL": "server_error"}[chunks[-1]["error"]["status"]]
+        return Expected(text=begun, error=(reason, 502), breaks_off=bool(begun))
     candidates = [candidate for chunk in chunks for candidate in chunk.get("candidates", ())]
     parts = [part for candidate in candidates for part in candidate.get("content", {}).get("parts", ())]
     calls = [part["functionCall"] for part in parts if "functionCall" in part]

@@ -45,7 +45,8 @@ def test_a_stream_is_chunks_with_the_role_first_and_usage_last():
     )
     assert deltas(chunks) == [{"role": "assistant", "content": "Hel"}, {"content": "lo"}, {}]
     assert {chunk["id"] for chunk in chunks} == {"r"}
-    assert [event.usage for event in events if event.usage] == [Usage(input=10, output=1), Usage(input=10, output=4)]
+    assert [event.usage for event in events if event.usage] == [Usage(input=10), Usage(input=10, output=4)]
+    assert [event.tokens for event in events[:2]] == [1, 1]  # beside the first usage, and since then
     assert [event.finish for event in events if event.finish] == ["stop"]
     assert events[-1].data == b"data: [DONE]\n\n"
 
