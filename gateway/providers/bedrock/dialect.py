@@ -20,8 +20,6 @@ from gateway.providers.bedrock.reply import StreamedReply, WholeReply
 from gateway.providers.bedrock.tools import answers_by_tool
 from gateway.providers.writers import writer_for
 
-SHORTEST_SECRET = 8
-
 
 class Bedrock:
     """The dialect for one account. Its requests carry a Bedrock API key, if it has one; else they are to be signed."""
@@ -35,10 +33,8 @@ class Bedrock:
         headers = {"content-type": "application/json", "user-agent": "sluice", "accept": "*/*"}
         if account.api_key:
             headers["authorization"] = f"Bearer {account.api_key}"
-        headers.update({name.lower(): value for name, value in account.headers.items()})
-        self._headers = tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items())
-        # A header may be the credential. What is shorter than any key is a word, and words are not struck out.
-        self._secrets = [text for text in (account.api_key, *account.headers.values()) if len(text) >= SHORTEST_SECRET]
+        self._headers = account.headers_over(headers)
+        self._secrets = account.secrets
 
     def encode(self, call: Call, target: Target) -> HttpRequest:
         served_by = target.endpoint_for(call)

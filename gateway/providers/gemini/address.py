@@ -58,5 +58,4 @@ def headers(account: Account) -> tuple[Header, ...]:
             given["authorization"] = f"Bearer {account.api_key}"
         else:
             given["x-goog-api-key"] = account.api_key
-    given.update({name.lower(): value for name, value in account.headers.items()})
-    return tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in given.items())
+    return account.headers_over(given)

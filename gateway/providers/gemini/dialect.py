@@ -24,9 +24,6 @@ from gateway.providers.gemini.imagen import Predictions, imagen_body
 from gateway.providers.gemini.request import chat_body, image_body
 from gateway.providers.writers import writer_for
 
-SHORTEST_SECRET = 8
-"""What is shorter is a word, and words are not struck out."""
-
 
 class Gemini:
     """The dialect for one account."""
@@ -36,7 +33,7 @@ class Gemini:
         self._clock = clock
         self._address = Address(account)
         self._headers = headers(account)
-        self._secrets = [text for text in (account.api_key, *account.headers.values()) if len(text) >= SHORTEST_SECRET]
+        self._secrets = account.secrets
 
     def encode(self, call: Call, target: Target) -> HttpRequest:
         path = self._address.path(target.model, _method(call, target))
