@@ -63,6 +63,8 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     """Its messages have reasoning under ``reasoning``, where most have ``reasoning_content``."""
     writes_parts: bool = False
     """The content of its messages may be a list of parts, reasoning among them."""
+    finishes: Mapping[str, str] = MappingProxyType({})
+    """Its word for why an answer ended -> OpenAI's."""
     bill: Bill | None = None
 
 
@@ -153,6 +155,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             refuses_in_messages=_OF_OTHERS | _OF_OPENAI,
             renames_roles=_NO_DEVELOPER,
             writes_parts=True,
+            finishes={"model_length": "length"},
             renames={**_OLD_CEILING, "seed": "random_seed"},
             lacks=frozenset({Feature.LOGPROBS}),
             takes_stream_options=False,
@@ -172,6 +175,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             renames=_OLD_CEILING,
             renames_roles=_NO_DEVELOPER,
             writes_reasoning=True,
+            finishes={"eos": "stop"},
         ),
         # https://docs.fireworks.ai/tools-sdks/openai-compatibility
         "fireworks": Kind(
@@ -212,6 +216,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             price_list="huggingface",
             renames_roles=_NO_DEVELOPER,
             writes_reasoning=True,
+            finishes={"eos_token": "stop", "stop_sequence": "stop"},
         ),
         # https://docs.databricks.com/aws/en/machine-learning/foundation-model-apis/api-reference
         "databricks": Kind(
@@ -229,6 +234,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             price_list="zai",
             renames=_OLD_CEILING,
             renames_roles=_NO_DEVELOPER,
+            finishes={"sensitive": "content_filter", "model_context_window_exceeded": "length"},
             lacks=frozenset({Feature.LOGPROBS}),
         ),
         # Servers that people run themselves; a key only if theirs asks for one.

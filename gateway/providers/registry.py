@@ -12,6 +12,7 @@ from gateway.providers.base import Account, Dialect
 from gateway.providers.bedrock.dialect import Bedrock
 from gateway.providers.gemini.dialect import Gemini
 from gateway.providers.openai.dialect import OpenAI
+from gateway.providers.openrouter import OpenRouter
 
 Speak = Callable[[Account, Kind, Clock], Dialect]
 
@@ -20,6 +21,7 @@ DIALECTS: Mapping[str, Speak] = {
     "azure": Azure,
     "bedrock": Bedrock,
     "gemini": Gemini,
+    "openrouter": OpenRouter,
     "vertex": Gemini,
 }
 """The kinds with a format of their own, or addresses of their own for OpenAI's."""

@@ -15,14 +15,14 @@ from gateway.core.types import Endpoint, Target
 from gateway.providers.azure.address import Address
 from gateway.providers.azure.filtered import FilteredReply, FilteredStream
 from gateway.providers.base import Account
-from gateway.providers.openai.dialect import OpenAI, new_boundary
+from gateway.providers.openai.dialect import OpenAI, Reader, new_boundary
 
 
 class Azure(OpenAI):
     """The dialect for one resource. A target's model is the name of a deployment."""
 
-    _whole_reply = FilteredReply
-    _chat_stream = FilteredStream
+    _whole_reply: Reader = FilteredReply
+    _chat_stream: Reader = FilteredStream
 
     def __init__(
         self, account: Account, kind: Kind, clock: Clock, *, boundary: Callable[[], str] = new_boundary

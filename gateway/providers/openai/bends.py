@@ -1,11 +1,12 @@
 """Replies of lookalikes that put reasoning elsewhere than most: what a client gets has it in ``reasoning_content``.
 
-Two bends, both of a message (or a delta, which reads the same), named by the row of the kind:
+Bends of a message (or a delta, which reads the same), named by the row of the kind:
 
     "reasoning": "…"                       Groq, Cerebras, Together, OpenRouter, Ollama, vLLM. The same text is added as
                                            reasoning_content beside it, so that their own SDKs still find theirs.
     "content": [{"type":"thinking",…},     Mistral and Databricks, where a model reasons or cites. OpenAI's SDKs expect
                 {"type":"text",…}]         a string: the texts joined; what is no text goes to extra_content.
+    "finish_reason": "model_length"        words that OpenAI's format doesn't have, each for the one that it has.
 
 https://console.groq.com/docs/reasoning · https://docs.mistral.ai/capabilities/reasoning ·
 https://docs.databricks.com/aws/en/machine-learning/model-serving/query-reason-models
@@ -14,7 +15,7 @@ https://docs.databricks.com/aws/en/machine-learning/model-serving/query-reason-m
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -52,32 +53,63 @@ def with_plain_content(data: bytes) -> bytes:
     return data[:start] + msgspec.json.encode(reply) + data[end:] if isinstance(reply, dict) else data
 
 
+def with_finishes(words: Mapping[str, str]) -> Bend:
+    """Finish reasons in OpenAI's words."""
+    theirs = b"|".join(re.escape(word).encode() for word in words)
+    find = re.compile(rb'("finish_reason":\s*")(' + theirs + rb')"')
+    ours = {word.encode(): name.encode() for word, name in words.items()}
+
+    def bend(data: bytes) -> bytes:
+        return find.sub(lambda found: found[1] + ours[found[2]] + b'"', data)
+
+    return bend
+
+
+def bends_of(kind: Kind) -> Sequence[Bend]:
+    """What straightens the replies of a kind; nothing for most."""
+    bends: list[Bend] = []
+    if kind.writes_parts:
+        bends.append(with_plain_content)
+    if kind.writes_reasoning:
+        bends.append(with_reasoning_content)
+    if kind.finishes:
+        bends.append(with_finishes(kind.finishes))
+    return bends
+
+
 class BentReply(WholeReply):
     """A whole reply, straightened."""
 
-    def __init__(self, call: Call, kind: Kind, secrets: Sequence[str] = ()) -> None:
+    def __init__(self, call: Call, kind: Kind, secrets: Sequence[str] = (), *, bends: Sequence[Bend]) -> None:
         super().__init__(call, kind, secrets)
-        self._bend = bend_of(kind)
+        self._bends = bends
 
     def decode(self, frame: bytes) -> Sequence[Event]:
         events = super().decode(frame)
-        straight = self._bend(frame)
-        return events if straight is frame else [msgspec.structs.replace(event, data=straight) for event in events]
+        straight = frame
+        for bend in self._bends:
+            straight = bend(straight)
+        if straight is frame:
+            return events
+        # Counted by what came: a text that stands there twice was written once.
+        words = self._kind.finishes
+        return [
+            msgspec.structs.replace(event, data=straight, finish=words.get(event.finish or "", event.finish))
+            for event in events
+        ]
 
 
 class BentStream(ChatStream):
     """Chunks of a chat, straightened."""
 
-    def __init__(self, call: Call, kind: Kind, secrets: Sequence[str] = ()) -> None:
+    def __init__(self, call: Call, kind: Kind, secrets: Sequence[str] = (), *, bends: Sequence[Bend]) -> None:
         super().__init__(call, kind, secrets)
-        self._bend = bend_of(kind)
+        self._bends = bends
 
     def decode(self, frame: bytes) -> Sequence[Event]:
-        return super().decode(self._bend(frame))
-
-
-def bend_of(kind: Kind) -> Bend:
-    return with_plain_content if kind.writes_parts else with_reasoning_content
+        for bend in self._bends:
+            frame = bend(frame)
+        return super().decode(frame)
 
 
 def _messages(reply: Any) -> Iterator[dict[str, Any]]:

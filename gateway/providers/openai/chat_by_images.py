@@ -21,6 +21,7 @@ from gateway.core.errors import InvalidRequest, Reason, UpstreamError, unsupport
 from gateway.core.exchange import Framing
 from gateway.core.kinds import Kind
 from gateway.core.types import Call, Endpoint, Event, Feature, Target
+from gateway.core.usage import Usage
 from gateway.providers.chat import own_field
 from gateway.providers.image_request import ImageRequest
 from gateway.providers.media import Media, type_of
@@ -128,12 +129,11 @@ class ChatByImages:
         pictures = [picture for picture in reply.data or () if picture.b64_json or picture.url]
         if not pictures:
             raise UpstreamError(Reason.UNREADABLE, "the provider answered without an image")
-        usage = image_usage(
-            reply.usage, self._call, images=len(pictures), quality=reply.quality or "", size=reply.size or ""
-        )
         writer = self._writer
-        # First, so that it goes with the first picture: a client that hangs up after it owes all of it.
-        writer.usage(with_bill(usage, reply.usage, self._kind))
+        usage = self._usage(reply.usage, len(pictures), (reply.quality or "", reply.size or ""))
+        if usage is not None:
+            # First, so that it goes with the first picture: a client that hangs up after it owes all of it.
+            writer.usage(usage)
         for picture in pictures:
             if picture.b64_json:
                 writer.image(type_of(picture.b64_json) or picture.mime_type or "image/png", picture.b64_json)
@@ -143,6 +143,12 @@ class ChatByImages:
         writer.finish("stop")
         writer.close()
         return [*drawn, *writer.take()]
+
+    def _usage(self, usage: msgspec.Raw, images: int, line: tuple[str, str]) -> Usage | None:
+        """What ``usage`` says of so many images, their quality and size."""
+        quality, size = line
+        found = image_usage(usage, self._call, images=images, quality=quality, size=size)
+        return with_bill(found, usage, self._kind)
 
     def finish(self) -> Sequence[Event]:
         if not self._seen:

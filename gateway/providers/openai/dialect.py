@@ -7,7 +7,8 @@ values in between stay the bytes that the client sent. https://platform.openai.c
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,7 +23,7 @@ from gateway.core.kinds import Kind
 from gateway.core.types import Call, Endpoint, Feature, Target
 from gateway.providers.base import Account, Decoder
 from gateway.providers.image_request import ImageRequest, size_for
-from gateway.providers.openai.bends import BentReply, BentStream
+from gateway.providers.openai.bends import BentReply, BentStream, bends_of
 from gateway.providers.openai.chat_by_images import ChatByImages, files, images_for, references
 from gateway.providers.openai.failure import failure
 from gateway.providers.openai.form import Form
@@ -36,6 +37,7 @@ SHORTEST_SECRET = 8
 LARGE = 64 * 1024
 """A value above this is sent from where it lies; below it a copy costs less than another piece."""
 
+Reader = Callable[[Call, Kind, Sequence[str]], Decoder]
 new_boundary = secrets.token_hex
 _encode = msgspec.json.encode
 _ASKS_USAGE = msgspec.Raw(b'{"include_usage":true}')
@@ -46,8 +48,8 @@ class OpenAI:
     client could end a part early and smuggle in a field.
     """
 
-    _whole_reply: type[WholeReply] = WholeReply
-    _chat_stream: type[ChatStream] = ChatStream
+    _whole_reply: Reader = WholeReply
+    _chat_stream: Reader = ChatStream
 
     def __init__(
         self, account: Account, kind: Kind, clock: Clock, *, boundary: Callable[[], str] = new_boundary
@@ -64,8 +66,9 @@ class OpenAI:
         self._json_headers: tuple[Header, ...] = ((b"content-type", b"application/json"), *self._headers)
         self._dropped = kind.refuses | {"route"}
         self._fit = fit_for(kind)
-        if kind.writes_reasoning or kind.writes_parts:
-            self._whole_reply, self._chat_stream = BentReply, BentStream
+        if bends := bends_of(kind):
+            self._whole_reply = partial(BentReply, bends=bends)
+            self._chat_stream = partial(BentStream, bends=bends)
         # A header may be the credential. What is shorter than any key is a word, and words are not struck out.
         self._secrets = [text for text in (account.api_key, *account.headers.values()) if len(text) >= SHORTEST_SECRET]
 

@@ -58,6 +58,11 @@ class _Words:
         inner = fields.get("innererror", fields.get("inner_error"))
         self.inner = _text(inner.get("code")) if isinstance(inner, dict) else ""
         self.param = _text(fields.get("param"))
+        # OpenRouter's: what the provider behind it said, and why it refused to ask one.
+        metadata = fields.get("metadata")
+        if isinstance(metadata, dict):
+            self.message = " ".join(filter(None, (self.message, _text(metadata.get("raw")))))
+            self.code = "content_filter" if isinstance(metadata.get("reasons"), list) else self.code
         stated = fields.get("status_code", fields.get("code"))
         self.status = stated if isinstance(stated, int) and 400 <= stated < 600 else None
 
@@ -75,6 +80,11 @@ def failure_in_reply(error: Any, *, secrets: Sequence[str]) -> UpstreamError:
     """Classify an error that came inside of a 200. It is the provider's fault unless it says otherwise."""
     words = _Words({"error": error})
     return _error(words.status or 500, words, None, secrets)
+
+
+def broken_off(finish: str, error: Any, *, secrets: Sequence[str]) -> UpstreamError:
+    """The error for a choice that ended in ``finish``, one of BREAKS; ``error`` is the provider's, if it gave one."""
+    return failure_in_reply(error or f"the provider broke the reply off: {finish}", secrets=secrets)
 
 
 def _error(status: int, words: _Words, retry_after: float | None, secrets: Sequence[str]) -> UpstreamError:
@@ -96,7 +106,7 @@ def _reason(status: int, words: _Words) -> Reason:
         return Reason.CONTEXT_LENGTH
     if status in (403, 429) and told is None and _QUOTA.search(words.message):
         return Reason.QUOTA
-    if told is not None and (status in (400, 413, 422, 429) or status >= 500):
+    if told is not None and (status in (400, 413, 422, 429) or status >= 500 or told is Reason.CONTENT_FILTER):
         return told
     return by_status(status)
 

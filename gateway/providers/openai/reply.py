@@ -12,14 +12,15 @@ from gateway.core.exchange import Framing
 from gateway.core.kinds import Kind
 from gateway.core.types import Call, Endpoint, Event
 from gateway.core.usage import Usage
-from gateway.providers.openai.failure import failure_in_reply
+from gateway.providers.openai.failure import broken_off, failure_in_reply
 from gateway.providers.openai.usage import billed_chat_usage, image_usage, with_bill
-from gateway.providers.openai.values import BYTES_A_TOKEN, EMPTY, is_given, said, size, unreadable
+from gateway.providers.openai.values import BREAKS, BYTES_A_TOKEN, EMPTY, is_given, said, size, unreadable
 
 
 class _Choice(msgspec.Struct, gc=False):
     message: msgspec.Raw = EMPTY
     finish_reason: str | None = None
+    error: msgspec.Raw = EMPTY
 
 
 class _Whole(msgspec.Struct, gc=False):
@@ -70,6 +71,9 @@ class WholeReply:
     def _chat(self, body: bytes, reply: _Whole) -> Event:
         if not reply.choices:
             raise UpstreamError(Reason.UNREADABLE, "the provider's reply has no 'choices'")
+        for choice in reply.choices:
+            if choice.finish_reason in BREAKS:
+                raise broken_off(choice.finish_reason or "", said(choice.error), secrets=self._secrets)
         tokens = sum(size(choice.message) for choice in reply.choices) // BYTES_A_TOKEN
         usage = billed_chat_usage(reply.usage, self._kind)
         return Event(body, tokens=tokens, usage=usage, finish=reply.choices[0].finish_reason)

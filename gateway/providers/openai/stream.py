@@ -12,9 +12,9 @@ from gateway.core.exchange import Framing
 from gateway.core.kinds import Kind
 from gateway.core.types import Call, Event
 from gateway.core.usage import Usage
-from gateway.providers.openai.failure import failure_in_reply
+from gateway.providers.openai.failure import broken_off, failure_in_reply
 from gateway.providers.openai.usage import billed_chat_usage, image_usage
-from gateway.providers.openai.values import BYTES_A_TOKEN, EMPTY, is_given, said, size, unreadable
+from gateway.providers.openai.values import BREAKS, BYTES_A_TOKEN, EMPTY, is_given, said, size, unreadable
 
 
 class _Delta(msgspec.Struct, gc=False):
@@ -29,6 +29,7 @@ class _Choice(msgspec.Struct, gc=False):
     index: msgspec.Raw = EMPTY
     delta: _Delta | None = None
     finish_reason: str | None = None
+    error: msgspec.Raw = EMPTY
 
 
 class _Groq(msgspec.Struct, gc=False):
@@ -106,13 +107,18 @@ class ChatStream(_Stream):
             if choice.delta is not None:
                 tokens += _tokens(choice.delta)
             if choice.finish_reason is not None:
-                finish = choice.finish_reason
+                finish = self._ending(choice.finish_reason, choice)
                 self._is_whole = True
             if self._choices is not None:
                 self._is_whole = _have_all_ended(choice, self._choices)
         if self._strips_null:
             frame = frame.replace(b',"usage":null', b"", 1)
         return (Event(self._take(frame), tokens, usage, finish=finish),)
+
+    def _ending(self, finish: str, choice: _Choice) -> str:
+        if finish in BREAKS:
+            raise broken_off(finish, said(choice.error), secrets=self._secrets)
+        return finish
 
     def _usage(self, chunk: _Chunk) -> Usage | None:
         usage = billed_chat_usage(chunk.usage, self._kind)

@@ -10,6 +10,8 @@ from gateway.core.body import NOT_JSON
 from gateway.core.errors import Reason, UpstreamError
 
 BYTES_A_TOKEN = 4
+BREAKS = frozenset({"error", "network_error", "insufficient_system_resource"})
+"""Finish reasons of OpenRouter and Mistral, Z.AI, DeepSeek: no end, but a fault of theirs in mid-reply."""
 EMPTY = msgspec.Raw(b"")
 """Stands for a field that is missing: a Raw can't be optional."""
 

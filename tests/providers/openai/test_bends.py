@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from gateway.core.errors import UpstreamError
+from gateway.core.errors import Reason, UpstreamError
 from gateway.core.exchange import HttpHead
 from gateway.core.kinds import KINDS
 from gateway.providers import registry
@@ -18,7 +18,7 @@ from tests.providers.calls import TARGET, account, json_call
 SSE = HttpHead(200, [(b"content-type", b"text/event-stream")])
 JSON = HttpHead(200, [(b"content-type", b"application/json")])
 HEAD = {"id": "c", "created": 1, "model": "m"}
-NAMES_REASONING = sorted(kind for kind, row in KINDS.items() if row.writes_reasoning and kind not in registry.DIALECTS)
+NAMES_REASONING = sorted(kind for kind, row in KINDS.items() if row.writes_reasoning)
 WRITE_PARTS = sorted(kind for kind, row in KINDS.items() if row.writes_parts)
 
 
@@ -93,6 +93,44 @@ class TestReasoning:
     def test_others_are_left_alone(self):
         for kind in ("openai", "xai", "deepseek"):
             assert streamed(kind, {"reasoning": "We"})[1].data == frame({"reasoning": "We"})
+
+
+class TestFinish:
+    @pytest.mark.parametrize(
+        ("kind", "theirs", "ours"),
+        [
+            ("mistral", "model_length", "length"),
+            ("zai", "sensitive", "content_filter"),
+            ("together", "eos", "stop"),
+            ("huggingface", "eos_token", "stop"),
+            ("mistral", "stop", "stop"),
+        ],
+    )
+    def test_it_is_told_in_openais_words(self, kind, theirs, ours):
+        (event,) = decoder(kind, SSE, stream=True).decode(frame({}, theirs))
+        assert event.finish == ours
+        assert ChatCompletionChunk.model_validate_json(event.data[6:]).choices[0].finish_reason == ours
+
+        choice = {"index": 0, "message": {"role": "assistant", "content": "x"}, "finish_reason": theirs}
+        body = json.dumps({**HEAD, "object": "chat.completion", "choices": [choice]})
+        (event,) = decoder(kind, JSON).decode(body.encode())
+        assert event.finish == ours
+        assert ChatCompletion.model_validate_json(event.data).choices[0].finish_reason == ours
+
+    @pytest.mark.parametrize("kind", ["openrouter", "mistral", "zai", "deepseek"])
+    @pytest.mark.parametrize("theirs", ["error", "network_error", "insufficient_system_resource"])
+    def test_a_fault_of_the_provider_is_no_end_of_the_answer(self, kind, theirs):
+        with pytest.raises(UpstreamError) as caught:
+            decoder(kind, SSE, stream=True).decode(frame({"content": ""}, theirs))
+        assert caught.value.reason is Reason.SERVER_ERROR
+        assert theirs in caught.value.message
+
+        choice = {"index": 0, "message": {"content": ""}, "finish_reason": theirs}
+        choice["error"] = {"code": 429, "message": "Provider returned error", "metadata": {"raw": "slow down"}}
+        with pytest.raises(UpstreamError) as caught:
+            decoder(kind, JSON).decode(json.dumps({"choices": [choice]}).encode())
+        assert caught.value.reason is Reason.RATE_LIMITED
+        assert caught.value.message == "Provider returned error slow down"
 
 
 THINKING = {"type": "thinking", "thinking": [{"type": "text", "text": "12 "}, {"type": "text", "text": "twelves"}]}

@@ -145,7 +145,7 @@ class TestWhole:
     @pytest.mark.parametrize("usage", [b'{"prompt_tokens":1,"x":"\xff"}', b'{"prompt_tokens":1e999}', b'"\xff\xfe"'])
     @pytest.mark.parametrize("kind", ["openai", "openrouter"])
     def test_usage_that_can_not_be_read_is_none(self, usage, kind):
-        body = b'{"choices":[{"message":{"content":"a"}}],"data":[{}],"usage":' + usage + b"}"
+        body = b'{"choices":[{"message":{"content":"a"}}],"data":[{"b64_json":"aGk="}],"usage":' + usage + b"}"
 
         (chat,) = decoder(kind).decode(body)
         (images,) = decoder(kind, endpoint=Endpoint.IMAGE_GENERATIONS).decode(body)
