@@ -31,10 +31,15 @@ def price_of_rates(
         return None
     text, output = rates["input"], rates.get("output", 0)
     cached = rates.get("cached_input", text)
+    write = rates.get("cache_write", text)
+    # Price lists have the rate of five minutes alone. Whoever charges for writes charges double for an hour.
+    # https://platform.claude.com/docs/en/build-with-claude/prompt-caching#pricing
+    write_1h = max(write, 2 * text) if write > text else write
     return Price(
         input=text,
         cached_input=cached,
-        cache_write=rates.get("cache_write", text),
+        cache_write=write,
+        cache_write_1h=rates.get("cache_write_1h", write_1h),
         output=output,
         reasoning=rates.get("reasoning"),
         image_input=rates.get("image_input", text),

@@ -76,6 +76,7 @@ TOKEN_RATES = (
     "input",
     "cached_input",
     "cache_write",
+    "cache_write_1h",
     "output",
     "reasoning",
     "image_input",
@@ -102,6 +103,7 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
     input: int = 0
     cached_input: int = 0
     cache_write: int = 0
+    cache_write_1h: int = 0
     output: int = 0
     reasoning: int | None = None
     """None: as ``output``, as nearly everywhere."""
@@ -147,6 +149,7 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
             usage.input * self.input
             + usage.cached_input * self.cached_input
             + usage.cache_write * self.cache_write
+            + usage.cache_write_1h * self.cache_write_1h
             + usage.output * self.output
             + usage.reasoning * (self.output if self.reasoning is None else self.reasoning)
             + usage.image_input * self.image_input
@@ -178,7 +181,7 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def dearest_input(self) -> int:
         """The highest rate that an input token can be billed at, however long the input."""
-        rate = max(self.input, self.cached_input, self.cache_write)
+        rate = max(self.input, self.cached_input, self.cache_write, self.cache_write_1h)
         return max(rate, *(tier.price.dearest_input for tier in self.tiers)) if self.tiers else rate
 
     @property

@@ -8,6 +8,7 @@ TOKEN_KINDS = (
     "input",
     "cached_input",
     "cache_write",
+    "cache_write_1h",
     "image_input",
     "cached_image_input",
     "audio_input",
@@ -32,6 +33,8 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Text tokens read, neither from nor into the prompt cache."""
     cached_input: int = 0
     cache_write: int = 0
+    cache_write_1h: int = 0
+    """Into the cache for an hour, which costs more than for the usual five minutes."""
     image_input: int = 0
     cached_image_input: int = 0
     audio_input: int = 0
@@ -69,6 +72,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             self.input
             + self.cached_input
             + self.cache_write
+            + self.cache_write_1h
             + self.image_input
             + self.cached_image_input
             + self.audio_input

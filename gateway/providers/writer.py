@@ -97,7 +97,7 @@ def chat_usage(usage: Usage) -> dict[str, Any]:
         "total_tokens": usage.total,
         "prompt_tokens_details": {
             "cached_tokens": usage.cached_input + usage.cached_image_input,
-            "cache_write_tokens": usage.cache_write,
+            "cache_write_tokens": usage.cache_write + usage.cache_write_1h,
             "audio_tokens": usage.audio_input,
             "image_tokens": usage.image_input + usage.cached_image_input,
         },

@@ -91,6 +91,7 @@ class Price(Section):
     input: Usd | None = Field(default=None, description="Text tokens read.")
     cached_input: Usd | None = Field(default=None, description="Text tokens read from the prompt cache.")
     cache_write: Usd | None = Field(default=None, description="Text tokens written to the prompt cache.")
+    cache_write_1h: Usd | None = Field(default=None, description="The same, to be kept there for an hour.")
     output: Usd | None = Field(default=None, description="Text tokens written.")
     reasoning: Usd | None = Field(
         default=None, description="Tokens of hidden reasoning, where they don't cost what output does."

@@ -31,6 +31,12 @@ def test_unpublished_rates_are_those_of_text():
     assert (price.audio_input, price.audio_output, price.image_output) == (10, 40, 40)
 
 
+def test_a_cache_write_for_an_hour_costs_double_where_writes_cost_anything():
+    assert price_of_rates({"input": 1_000, "cache_write": 1_250}).cache_write_1h == 2_000
+    assert price_of_rates({"input": 1_000, "cached_input": 100}).cache_write_1h == 1_000
+    assert price_of_rates({"input": 1_000, "cache_write": 1_250, "cache_write_1h": 1_500}).cache_write_1h == 1_500
+
+
 def test_cached_images_cost_as_images_where_images_have_a_rate_and_as_cached_text_elsewhere():
     assert price_of_rates({"input": 10, "cached_input": 1, "image_input": 20}).cached_image_input == 20
     assert price_of_rates({"input": 10, "cached_input": 1}).cached_image_input == 1

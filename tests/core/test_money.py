@@ -106,9 +106,11 @@ def test_free_is_free():
 
 
 def test_the_parts_of_a_usage_add_up():
-    usage = Usage(input=1, cached_input=2, cache_write=4, image_input=8, cached_image_input=16, audio_input=32)
+    usage = Usage(
+        input=1, cached_input=2, cache_write=4, image_input=8, cached_image_input=16, audio_input=32, cache_write_1h=64
+    )
 
-    assert usage.total_input == 63
+    assert usage.total_input == 127
     assert Usage(output=1, reasoning=2, image_output=4, audio_output=8).total == 15
 
 

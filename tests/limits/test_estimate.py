@@ -197,6 +197,7 @@ prices = st.builds(
     input=rates,
     cached_input=rates,
     cache_write=rates,
+    cache_write_1h=rates,
     output=rates,
     reasoning=st.none() | rates,
     image_input=rates,
@@ -211,7 +212,7 @@ counts = st.integers(0, 5_000)
 @given(prices, prices, st.data())
 def test_no_bill_within_the_calls_bounds_is_more_than_the_worst_case(first, second, data):
     draw = data.draw
-    parts = {name: draw(counts) for name in ("input", "cached_input", "cache_write")}
+    parts = {name: draw(counts) for name in ("input", "cached_input", "cache_write", "cache_write_1h")}
     written = {name: draw(counts) for name in ("output", "reasoning", "image_output", "audio_output")}
     pictures = draw(st.integers(0, 3))
     usage = Usage(**parts, **written, image_input=draw(st.integers(0, pictures * 1_600)))

@@ -24,10 +24,13 @@ LONGEST_USER = 256
 LEAST_TOP_P = 0.95
 """With thinking on, Anthropic takes nothing below it."""
 
-PASSED = ("cache_control", "container", "context_management", "inference_geo", "mcp_servers")
+PASSED = ("cache_control", "container", "context_management", "mcp_servers")
 """Anthropic's own fields, which pass as the client gives them."""
 BETAS = {"context_management": "context-management-2025-06-27", "mcp_servers": "mcp-client-2025-11-20"}
 """Those that need a word in ``anthropic-beta``."""
+_AT_LIST_PRICE = {"speed": "standard", "inference_geo": "global"}
+"""Fields whose other values cost more than the price list says: a bill by it would be too low.
+https://platform.claude.com/docs/en/about-claude/pricing"""
 _TIERS = {"auto": "auto", "default": "standard_only", "standard_only": "standard_only"}
 
 
@@ -126,6 +129,7 @@ def _account_fields(call: Call) -> Body:
     tier = own_field(call, "service_tier")
     if isinstance(tier, str) and tier in _TIERS:
         fields["service_tier"] = _TIERS[tier]
-    if own_field(call, "speed") not in (None, "standard"):
-        raise unsupported("speed", "what another speed than the standard costs is not known")
+    for name, usual in _AT_LIST_PRICE.items():
+        if own_field(call, name) not in (None, usual):
+            raise unsupported(name, f"what another '{name}' than {usual!r} costs is on no price list")
     return fields

@@ -17,12 +17,18 @@ class _Details(msgspec.Struct, gc=False):
     thinking_tokens: int | None = None
 
 
+class _Written(msgspec.Struct, gc=False):
+    ephemeral_1h_input_tokens: int | None = None
+
+
 class Counts(msgspec.Struct, gc=False):
     """What a message or the end of a stream counts; what it leaves out is as it was."""
 
     input_tokens: int | None = None
     cache_creation_input_tokens: int | None = None
     """Into the cache, for five minutes or an hour alike."""
+    cache_creation: _Written | None = None
+    """Of those, for how long."""
     cache_read_input_tokens: int | None = None
     output_tokens: int | None = None
     output_tokens_details: _Details | None = None
@@ -34,10 +40,14 @@ def usage_of(counts: Counts, before: Usage) -> Usage:
     reasoning = _count(details.thinking_tokens if details is not None else None, before.reasoning)
     output = _count(counts.output_tokens, before.output + before.reasoning)
     reasoning = min(reasoning, output)
+    written = _count(counts.cache_creation_input_tokens, before.cache_write + before.cache_write_1h)
+    for_1h = counts.cache_creation.ephemeral_1h_input_tokens if counts.cache_creation is not None else None
+    for_1h = min(_count(for_1h, before.cache_write_1h), written)
     return Usage(
         input=_count(counts.input_tokens, before.input),
         cached_input=_count(counts.cache_read_input_tokens, before.cached_input),
-        cache_write=_count(counts.cache_creation_input_tokens, before.cache_write),
+        cache_write=written - for_1h,
+        cache_write_1h=for_1h,
         output=output - reasoning,
         reasoning=reasoning,
     )

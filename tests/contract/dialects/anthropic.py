@@ -319,10 +319,12 @@ def _events(body: str) -> list[dict[str, Any]]:
 
 def _usage(given: dict[str, Any]) -> dict[str, int]:
     thought = (given.get("output_tokens_details") or {}).get("thinking_tokens", 0)
+    hour = (given.get("cache_creation") or {}).get("ephemeral_1h_input_tokens", 0)
     parts = {
         "input": given["input_tokens"],
         "cached_input": given.get("cache_read_input_tokens") or 0,
-        "cache_write": given.get("cache_creation_input_tokens") or 0,
+        "cache_write": (given.get("cache_creation_input_tokens") or 0) - hour,
+        "cache_write_1h": hour,
         "output": given["output_tokens"] - thought,
         "reasoning": thought,
     }

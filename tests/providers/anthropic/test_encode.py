@@ -375,7 +375,7 @@ def test_stops_are_sequences_and_blank_ones_none():
         ({"service_tier": "default"}, {"service_tier": "standard_only"}),
         ({"service_tier": "auto"}, {"service_tier": "auto"}),
         ({"service_tier": "flex"}, {}),
-        ({"speed": "standard", "inference_geo": "us"}, {"inference_geo": "us"}),
+        ({"speed": "standard", "inference_geo": "global"}, {}),
         ({"container": "c1", "cache_control": MARK}, {"container": "c1", "cache_control": MARK}),
         ({"output_config": {"task_budget": 1}}, {"output_config": {"task_budget": 1}}),
         ({"seed": 1, "store": True, "frequency_penalty": 1, "logit_bias": {}}, {}),
@@ -393,8 +393,9 @@ def test_the_calls_user_is_told():
     assert body["metadata"] == {"user_id": "u1"}
 
 
-def test_another_speed_goes_elsewhere_since_its_price_is_not_known():
-    assert refused(speed="fast").param == "speed"
+@pytest.mark.parametrize("asked", [{"speed": "fast"}, {"inference_geo": "us"}])
+def test_what_is_dearer_than_the_price_list_goes_elsewhere(asked):
+    assert [refused(**asked).param] == list(asked)
 
 
 def test_an_assistants_last_word_is_gone_on_with_where_the_model_can():

@@ -88,7 +88,7 @@ def test_usage_has_parts_that_do_not_overlap():
     }
     _, event = read(whole([], usage=usage))
 
-    assert event.usage == Usage(input=10, cached_input=100, cache_write=50, output=5, reasoning=4)
+    assert event.usage == Usage(input=10, cached_input=100, cache_write=20, cache_write_1h=30, output=5, reasoning=4)
     assert json.loads(event.data)["usage"]["prompt_tokens"] == 160
 
 

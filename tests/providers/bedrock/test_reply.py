@@ -86,9 +86,10 @@ def test_text_streams_as_it_comes():
 
 def test_what_went_through_the_cache_is_not_input_again():
     counts = {"inputTokens": 12, "outputTokens": 185, "cacheReadInputTokens": 1028, "cacheWriteInputTokens": 40}
+    counts["cacheDetails"] = [{"ttl": "5m", "inputTokens": 15}, {"ttl": "1h", "inputTokens": 25}]
     counts["totalTokens"] = 1265
     completion, usage = read_whole(reply({"text": "a"}, usage=counts))
-    assert usage == Usage(input=12, cached_input=1028, cache_write=40, output=185)
+    assert usage == Usage(input=12, cached_input=1028, cache_write=15, cache_write_1h=25, output=185)
     assert completion["usage"]["total_tokens"] == counts["totalTokens"]
 
 
