@@ -18,6 +18,11 @@ class JsonBody(msgspec.Struct, frozen=True):
     raw: bytes | bytearray
     fields: dict[str, msgspec.Raw]
 
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return len(self.raw)
+
     def __repr__(self) -> str:
         return f"<JsonBody {len(self.raw)} bytes: {', '.join(self.fields)}>"
 
@@ -68,6 +73,11 @@ class FormBody:
             if key == name:
                 found = value
         return found
+
+    @property
+    def size(self) -> int:
+        """Bytes of its files, which are all that may be large."""
+        return sum(file.size for file in self.files)
 
     def close(self) -> None:
         """Let go of the files; spooled ones leave the disk."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
+import msgspec
 import pytest
 
+from gateway.core.body import JsonBody
 from gateway.core.errors import (
     AttemptsFailed,
     BudgetExhausted,
@@ -18,8 +21,9 @@ from gateway.core.errors import (
 from gateway.core.money import Price
 from gateway.health.breaker import State
 from gateway.limits.base import Consumption
+from gateway.pipeline.pipeline import LARGE_BODY
 from gateway.state.base import Reservation
-from tests.pipeline.scene import COST, DONE, WORST, Scene, served
+from tests.pipeline.scene import COST, DONE, WORST, Client, Scene, served
 from tests.transport import SSE, ScriptedTransport, replied
 
 pytestmark = pytest.mark.parametrize("stream", [False, True])
@@ -252,3 +256,26 @@ async def test_time_in_which_the_client_takes_nothing_is_nobodys(stream):
     assert scene.outcome.duration_s >= 5
     assert scene.outcome.overhead_s == pytest.approx(0, abs=1e-6)
     assert scene.outcome.attempts[0].duration_s == pytest.approx(0, abs=1e-6)
+
+
+async def test_a_large_body_is_translated_where_it_holds_nobody_up(stream):
+    scene = Scene(ScriptedTransport(served(stream=stream), served(stream=stream)))
+    threads = []
+    provider = scene.pipeline._providers["a"]
+
+    class Watched:
+        account = provider.dialect.account
+        decoder = staticmethod(provider.dialect.decoder)
+
+        def encode(self, call, target):
+            threads.append(threading.current_thread())
+            return provider.dialect.encode(call, target)
+
+    scene.pipeline._providers["a"] = msgspec.structs.replace(provider, dialect=Watched())
+    raw = b'{"model":"m","messages":["' + b"x" * (LARGE_BODY + 1) + b'"]}'
+    body = JsonBody(raw, msgspec.json.decode(raw, type=dict[str, msgspec.Raw]))
+    for given in (body, JsonBody(b"{}", {})):
+        call = msgspec.structs.replace(scene.call(stream=stream), body=given)
+        await scene.pipeline.serve(call, Client())
+
+    assert [thread is threading.main_thread() for thread in threads] == [False, True]
