@@ -144,7 +144,8 @@ def test_odd_forms_are_answered(http: httpx.Client, parts: list[Part]) -> None:
 @given(method=st.text(TOKEN, min_size=1, max_size=12) | st.sampled_from(["GET", "PUT", "PATCH", "DELETE", "OPTIONS"]))
 def test_any_method_is_answered(served: Apart, path: str, method: str) -> None:
     answer = converse(served, f"{method} {path} HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {KEY}\r\n".encode())
-    check_answer(answer.status, answer.content_type, answer.body)
+    if method != "HEAD":  # which has no body: https://www.rfc-editor.org/rfc/rfc9110#name-head
+        check_answer(answer.status, answer.content_type, answer.body)
     if answer.is_http:
         assert answer.status in ({200, 405} if path.startswith(MODELS) else {400, 405})
 
