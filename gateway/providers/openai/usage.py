@@ -23,6 +23,8 @@ MOST_TOKENS = 10**12
 
 _CACHED = ("prompt_cache_hit_tokens", "cache_read_input_tokens", "cached_tokens")
 """Where those of DeepSeek, Databricks and Together have it: beside the totals."""
+_BESIDE = frozenset({*_CACHED, "cache_creation_input_tokens", "reasoning_tokens"})
+"""All that may stand there and is a part of them."""
 
 
 def chat_usage(raw: msgspec.Raw) -> tuple[Usage, Mapping[str, Any]] | None:
@@ -41,6 +43,8 @@ def chat_usage(raw: msgspec.Raw) -> tuple[Usage, Mapping[str, Any]] | None:
     prompt, completion = _count(given, "prompt_tokens"), _count(given, "completion_tokens")
     read = _part(given, "prompt_tokens_details")
     written = _part(given, "completion_tokens_details")
+    if not read and not written and _BESIDE.isdisjoint(given):
+        return Usage(input=prompt, output=completion), given
     total = _count(given, "total_tokens")
     cached = _count(read, "cached_tokens") or _first_count(given, _CACHED)
     cache_write = _count(read, "cache_write_tokens") or _count(given, "cache_creation_input_tokens")
@@ -152,6 +156,8 @@ def _first_count(given: Mapping[str, Any], names: Sequence[str]) -> int:
 
 def _count(given: Mapping[str, Any], name: str) -> int:
     count = given.get(name)
+    if not count:  # most are 0 or not there
+        return 0
     return min(int(count), MOST_TOKENS) if isinstance(count, int | float) and count > 0 else 0
 
 
