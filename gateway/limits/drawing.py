@@ -20,6 +20,15 @@ def pictures(call: Call, target: Target) -> int:
     return 0
 
 
+def illustrations(call: Call, target: Target) -> int:
+    """The images that ``target`` is to write in the chat that it serves: one for each choice. 0 where none is asked
+    for, or an image model draws them.
+    """
+    if call.endpoint is not Endpoint.CHAT or Feature.IMAGE_OUTPUT not in call.needs.features:
+        return 0
+    return 0 if pictures(call, target) else call.needs.choices
+
+
 def is_by_chat(call: Call, target: Target) -> bool:
     """The images that ``call`` asks for are written by ``target`` in a chat, and words may stand beside them."""
     return call.endpoint in IMAGES and target.endpoint_for(call) is Endpoint.CHAT

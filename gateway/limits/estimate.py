@@ -15,7 +15,7 @@ import msgspec
 from gateway.core.money import PER_MILLION, Price
 from gateway.core.types import Call, Capabilities, Endpoint, Feature, Target
 from gateway.limits.base import Consumption
-from gateway.limits.drawing import IMAGES, is_by_chat, pictures, requests
+from gateway.limits.drawing import IMAGES, illustrations, is_by_chat, pictures, requests
 from gateway.providers.image_request import size_for
 
 RATE_OUTPUT_TOKENS = 4_096
@@ -59,7 +59,7 @@ def worst_case(call: Call, targets: Sequence[Target]) -> Consumption:
     most = images = cost = 0
     for target in targets:
         drawn = pictures(call, target)
-        worst = _drawn(call, target, drawn) if drawn else _written(call, (target,))
+        worst = _drawn(call, target, drawn) if drawn else _illustrated(call, target)
         most, images, cost = max(most, worst.tokens), max(images, worst.images), max(cost, worst.cost_nanousd)
     return Consumption(tokens=most, images=images, cost_nanousd=cost)
 
@@ -84,6 +84,15 @@ def _written(call: Call, targets: Sequence[Target]) -> Consumption:
         bill = ceiling.per_request - (-tokens // PER_MILLION)
         cost = max(cost, bill)
     return Consumption(tokens=most, cost_nanousd=cost)
+
+
+def _illustrated(call: Call, target: Target) -> Consumption:
+    """The most that a chat with images in it can take: a ceiling on its words says nothing of an image."""
+    worst = _written(call, (target,))
+    images = illustrations(call, target)
+    quality, size = call.needs.image_quality, size_for(call, target)
+    each = max((_image(price, quality, size) for price in _prices(target.price)), default=0)
+    return Consumption(tokens=worst.tokens, images=images, cost_nanousd=worst.cost_nanousd + images * each)
 
 
 def is_priced(target: Target, endpoint: Endpoint) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
+from gateway.core.money import PER_MILLION
 from gateway.core.types import Call, Target
 from gateway.core.usage import NOTHING, Usage
 from gateway.limits.base import Consumption
-from gateway.limits.drawing import pictures
-from gateway.limits.estimate import worst_case
+from gateway.limits.drawing import illustrations, pictures
+from gateway.limits.estimate import UNKNOWN_IMAGE_TOKENS, worst_case
 from gateway.providers.image_request import image_line
 
 
@@ -41,7 +42,12 @@ def bill_of(target: Target, usage: Usage, at: float, *, is_official: bool) -> Bi
         return Bill(usage, is_official, usage.cost_nanousd)
     if target.price is None:
         return Bill(usage, is_official, is_priced=False)
-    return Bill(usage, is_official, target.price.at(at).cost(usage))
+    price = target.price.at(at)
+    bill = price.cost(usage)
+    if usage.images and not usage.total_output and not price.per_image and price.image_output:
+        # Billed by tokens that nobody told, and no line says what they come to: not free, but what was held for it.
+        return Bill(usage, False, bill + usage.images * -(-UNKNOWN_IMAGE_TOKENS * price.image_output // PER_MILLION))
+    return Bill(usage, is_official, bill)
 
 
 def bill_of_cut_off(call: Call, target: Target, at: float) -> Bill:
@@ -50,11 +56,12 @@ def bill_of_cut_off(call: Call, target: Target, at: float) -> Bill:
     It may well be charged: a stream of text that had not begun costs its input, a whole reply what was held for it. So
     do images, streamed or not: they are made whole whether or not anyone waits for them.
     """
-    images = pictures(call, target)
+    drawn = pictures(call, target)
+    images = drawn or illustrations(call, target)
     line = image_line(call, target) if images else ""
     usage = Usage(input=call.needs.input_tokens, images=images, image_line=line)
     bill = bill_of(target, usage, at, is_official=False)
-    if call.stream and not images:
+    if call.stream and not drawn:
         return bill
     worst = worst_case(call, (target,))
     return Bill(usage, False, worst.cost_nanousd, is_priced=bill.is_priced, tokens_held=worst.tokens)

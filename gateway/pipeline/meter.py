@@ -8,8 +8,9 @@ from gateway.core.clock import Clock
 from gateway.core.errors import UpstreamError
 from gateway.core.types import Call, Event, Target
 from gateway.core.usage import Usage
-from gateway.limits.drawing import pictures
+from gateway.limits.drawing import illustrations, pictures
 from gateway.pipeline.bill import Bill, bill_of, bill_of_cut_off
+from gateway.providers.image_request import image_line
 from gateway.resilience.attempt import Reply
 from gateway.resilience.fan_out import Gathered
 
@@ -22,6 +23,7 @@ class Meter:
         "_call",
         "_clock",
         "_handed_at",
+        "_has_ended",
         "_reply",
         "_tokens",
         "_usage",
@@ -45,6 +47,7 @@ class Meter:
         self._tokens = 0
         """Counted since the last usage."""
         self._handed_at: float | None = None
+        self._has_ended = False
 
     async def read(self) -> Event | None:
         """The next event, counted; None after the last. Raises UpstreamError where the reply breaks off."""
@@ -56,7 +59,9 @@ class Meter:
         except UpstreamError as error:
             self.error = error
             raise
-        if event is not None:
+        if event is None:
+            self._has_ended = True
+        else:
             if event.usage is not None:
                 self._usage = event.usage
                 self._tokens = 0
@@ -74,20 +79,38 @@ class Meter:
     @property
     def bill(self) -> Bill:
         """What the call costs by what is known now."""
-        if self._usage is not None:
-            return self._official(self._usage)
-        if self.error is None and pictures(self._call, self.target):
-            # Previews came, and the images they are of are being made: no token of a preview tells what they cost.
-            return bill_of_cut_off(self._call, self.target, self._at)
-        counted = Usage(input=self._call.needs.input_tokens, output=self._tokens)
+        usage, call = self._usage, self._call
+        drawn = pictures(call, self.target)
+        if drawn and self.error is None and self._leaves_images_out(usage, drawn):
+            return bill_of_cut_off(call, self.target, self._at)
+        if usage is not None:
+            return self._official(usage)
+        counted = self._with_images(Usage(input=call.needs.input_tokens, output=self._tokens))
         return bill_of(self.target, counted, self._at, is_official=False)
+
+    def _leaves_images_out(self, usage: Usage | None, drawn: int) -> bool:
+        """Previews came, or some of the images, and the others are being made whether or not anyone waits for them: no
+        token of a preview tells what they cost.
+        """
+        return usage is None or (self._call.stream and not self._has_ended and usage.images < drawn)
 
     def _official(self, usage: Usage) -> Bill:
         """By the provider's own figures. A reply that was cut off has gone on after the last of them."""
-        if self.finish is not None or not self._tokens:
+        if self.finish is not None:
             return bill_of(self.target, usage, self._at, is_official=True)
-        usage = msgspec.structs.replace(usage, output=usage.output + self._tokens)
-        return bill_of(self.target, usage, self._at, is_official=False)
+        whole = self._with_images(usage)
+        if self._tokens:
+            whole = msgspec.structs.replace(whole, output=whole.output + self._tokens)
+        return bill_of(self.target, whole, self._at, is_official=whole is usage)
+
+    def _with_images(self, usage: Usage) -> Usage:
+        """``usage`` of a chat that was to draw, with its images where that does not count them: in a stream they come
+        before the usage does, and who hangs up between them has them.
+        """
+        images = 0 if self.error is not None else illustrations(self._call, self.target)
+        if not images or usage.images or usage.image_output:
+            return usage
+        return msgspec.structs.replace(usage, images=images, image_line=image_line(self._call, self.target))
 
     def close(self) -> None:
         """Let go of the reply, wherever it is."""

@@ -86,9 +86,20 @@ def test_a_chat_holds_the_dearer_of_what_it_may_come_to():
     by_image = worst_case(chat, [image_model(BY_IMAGE)])
     both = worst_case(chat, [chat_model(BY_TOKENS), image_model(BY_IMAGE)])
 
-    assert by_words.cost_nanousd == 10 * 30_000
+    more, whole = ROUNDED_LINES
+
+    assert by_words.cost_nanousd == 10 * 30_000 + 60_000_000 * more // whole, "an image is no matter of the ceiling"
     assert both.cost_nanousd == max(by_words.cost_nanousd, by_image.cost_nanousd)
     assert (both.images, both.tokens) == (1, max(by_words.tokens, by_image.tokens))
+
+
+def test_a_chat_that_draws_by_itself_holds_a_piece_for_each_choice_and_counts_it():
+    piece = Price(output=USD, per_image={"default": 50_000_000})
+    drawing = worst_case(drawing_chat(choices=2, output_tokens_max=10), [chat_model(piece)])
+    talking = worst_case(call(CHAT, choices=2, output_tokens_max=10), [chat_model(piece)])
+
+    assert (drawing.cost_nanousd, drawing.images) == (2 * (10 * 1_000 + 50_000_000), 2)
+    assert (talking.cost_nanousd, talking.images) == (2 * 10 * 1_000, 0)
 
 
 def test_images_of_a_chat_model_hold_the_words_beside_them_too():

@@ -10,8 +10,8 @@ from gateway.core.errors import Reason, UpstreamError
 from gateway.core.money import NANOUSD, Price
 from gateway.core.types import Call, Caller, Capabilities, Endpoint, Event, Feature, Needs, Target
 from gateway.core.usage import Usage
-from gateway.limits.estimate import worst_case
-from gateway.pipeline.bill import Bill, bill_of_cut_off
+from gateway.limits.estimate import UNKNOWN_IMAGE_TOKENS, worst_case
+from gateway.pipeline.bill import Bill, bill_of, bill_of_cut_off
 from gateway.pipeline.meter import Meter
 from tests.clock import FrozenClock
 
@@ -134,3 +134,77 @@ def test_images_that_nobody_waited_for_cost_the_size_that_was_drawn():
     bill = bill_of_cut_off(image_call(False), near, 0.0)
 
     assert (bill.cost_nanousd, bill.usage.image_line) == (3 * 2, "high/1536x1024")
+
+
+class Reply:
+    """A reply of these events, which then waits."""
+
+    waited_s = 0.0
+
+    def __init__(self, *events):
+        self._events = list(events)
+
+    async def read(self):
+        return self._events.pop(0) if self._events else None
+
+    def close(self):
+        pass
+
+
+CHATS = Capabilities(endpoints=frozenset({Endpoint.CHAT}), features=frozenset({Feature.IMAGE_OUTPUT}))
+DRAWS = Target(
+    id="a/c",
+    provider="a",
+    model="c",
+    price=Price(input=NANOUSD, output=10 * NANOUSD, image_output=30 * NANOUSD, per_image={"default": NANOUSD // 25}),
+    capabilities=CHATS,
+)
+
+
+async def test_a_chat_that_was_to_draw_costs_its_images_from_whoever_hangs_up_before_the_usage():
+    meter = Meter(drawing_chat(True), DRAWS, Reply(Event(b"data: {}\n\n", tokens=1)), FrozenClock(), 0.0)
+    await meter.read()
+
+    assert meter.bill.cost_nanousd == 5_000 + 10_000 + 2 * NANOUSD // 25
+    assert meter.bill.consumption.images == 2
+
+
+async def test_a_chat_that_was_to_draw_costs_its_images_though_its_input_was_told_early():
+    early = Event(b"data: {}\n\n", usage=Usage(input=7))
+    meter = Meter(drawing_chat(True), DRAWS, Reply(early), FrozenClock(), 0.0)
+    await meter.read()
+
+    assert (meter.bill.cost_nanousd, meter.bill.is_official) == (7_000 + 2 * NANOUSD // 25, False)
+
+
+async def test_a_chat_that_said_its_end_without_an_image_costs_none():
+    last = Event(b"data: {}\n\n", usage=Usage(input=7), finish="stop")
+    meter = Meter(drawing_chat(True), DRAWS, Reply(last), FrozenClock(), 0.0)
+    await meter.read()
+
+    assert (meter.bill.cost_nanousd, meter.bill.is_official) == (7_000, True)
+
+
+def test_a_stream_that_was_to_draw_and_had_not_begun_costs_its_images():
+    bill = bill_of_cut_off(drawing_chat(True), DRAWS, 0.0)
+
+    assert (bill.cost_nanousd, bill.consumption.images) == (5_000 + 2 * NANOUSD // 25, 2)
+
+
+async def test_a_stream_of_images_that_is_left_after_the_first_costs_them_all():
+    one = Usage(images=1, image_line="high/1024x1024")
+    meter = Meter(image_call(True), BY_IMAGE, Reply(Event(b"data: {}\n\n", usage=one)), FrozenClock(), 0.0)
+    await meter.read()
+    left = meter.bill
+    await meter.read()
+
+    assert left.cost_nanousd == 3 * NANOUSD // 25
+    assert meter.bill.cost_nanousd == NANOUSD // 25, "at its end it has drawn what it has drawn"
+
+
+def test_an_image_whose_tokens_nobody_told_is_not_free():
+    price = Price(input=NANOUSD, output=10 * NANOUSD, image_output=30 * NANOUSD)
+    bill = bill_of(msgspec.structs.replace(BY_TOKEN, price=price), Usage(input=5, images=2), 0.0, is_official=True)
+
+    assert bill.cost_nanousd == 5_000 + 2 * UNKNOWN_IMAGE_TOKENS * 30_000
+    assert not bill.is_official
