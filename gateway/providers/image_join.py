@@ -101,12 +101,21 @@ def joined(
 
     ``failures`` are why the other parts did not come, ``time`` is now in epoch seconds.
     """
-    usage = reduce(Usage.plus, (part.usage for part in parts))
+    usage = _together(target, parts)
     report = _report(call, parts, failures) if failures else None
     if call.endpoint is not Endpoint.CHAT and not call.stream:
         return (_one_body(parts, usage, report),)
     events = _written(call, target, parts, usage, time)
     return events if report is None else _with_report(events, report)
+
+
+def _together(target: Target, parts: Sequence[Part]) -> Usage:
+    """The usage of all. Images of several lines go by the dearest of theirs: no other was drawn."""
+    usage = reduce(Usage.plus, (part.usage for part in parts))
+    if usage.image_line or target.price is None:
+        return usage
+    dearest = max((part.usage.image_line for part in parts), key=target.price.image)
+    return msgspec.structs.replace(usage, image_line=dearest)
 
 
 def _read(call: Call, whole: Event) -> Part:

@@ -13,6 +13,7 @@ from openai.types import ImageGenCompletedEvent, ImagesResponse
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from gateway.core.errors import Reason, UpstreamError
+from gateway.core.money import Price
 from gateway.core.types import Capabilities, Endpoint, Event, Feature, Needs, Target
 from gateway.core.usage import Usage
 from gateway.providers import registry
@@ -374,3 +375,17 @@ async def test_waiting_is_the_time_until_the_last_part():
     gate.set()
 
     assert (await task).waited_s == 4
+
+
+def test_images_of_several_lines_cost_the_dearest_of_theirs_and_not_of_all():
+    lines = {"low/1024x1024": 1, "high/1024x1024": 4, "high/1536x1024": 6}
+    where = msgspec.structs.replace(target(), price=Price(per_image=lines))
+    call = images_call(2)
+    parts = [
+        read_part(call, where, Event(reply("QQ=="), usage=Usage(images=1, image_line=f"{quality}/1024x1024")))
+        for quality in ("low", "high")
+    ]
+
+    (event,) = joined(call, where, parts, [], time=1.0)
+
+    assert (event.usage.images, event.usage.image_line) == (2, "high/1024x1024")
