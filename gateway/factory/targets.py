@@ -31,7 +31,7 @@ def build_models(settings: Settings, catalog: Catalog) -> dict[str, Model]:
 
 def _target(settings: Settings, catalog: Catalog, public: model.Model, target: model.Target) -> Target:
     account = settings.providers[target.provider]
-    entry = catalog.entry(account.kind, target.model, account.base_url)
+    entry = catalog.entry(account.kind, target.listed_as or target.model, account.base_url)
     return Target(
         id=target.id,
         provider=target.provider,

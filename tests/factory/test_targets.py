@@ -43,3 +43,13 @@ def test_what_a_kind_lacks_none_of_its_models_can_do(target_of):
     target = target_of("openrouter/model".replace("openrouter", "p"), "{kind: openrouter, api_key: sk-0123456789}")
 
     assert Feature.IMAGE_LINKS not in target.capabilities.features
+
+
+def test_a_deployment_with_a_name_of_its_own_is_priced_as_the_model_that_it_is_of(target_of):
+    azure = '{kind: azure, base_url: "https://acme.openai.azure.com", api_key: k}'
+    target = target_of("{provider: p, model: production, listed_as: gpt-5-mini}", azure)
+
+    assert target.model == "production"
+    assert target.price == target_of("{provider: p, model: gpt-5-mini}", azure).price
+    assert target.price is not None
+    assert target_of("{provider: p, model: production}", azure).price is None
