@@ -101,8 +101,8 @@ class Target(Section):
     model: UpstreamModel = Field(description="The model's name there; for `azure` the deployment's.")
     listed_as: Text | None = Field(
         default=None,
-        description="The model's name in price lists, where `model` is a name of one's own: an `azure` deployment's, the "
-        "ARN of a `bedrock` profile.",
+        description="The model's name in price lists, where `model` is a name of one's own: an `azure` deployment's, "
+        "the ARN of a `bedrock` profile.",
     )
     weight: Weight = Field(default=1, description="Its share where the route is `weighted`.")
     quality: Annotated[dict[str, Score], BeforeValidator(_quality, json_schema_input_type=dict[str, Score] | Score)] = (

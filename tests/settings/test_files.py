@@ -55,7 +55,8 @@ def test_the_demo_offers_chat_vision_images_and_embeddings():
 
 
 def test_the_example_is_valid_once_its_secrets_are_there():
-    accounts = {"OPENAI_API_KEY": "x", "OPENAI_EU_API_KEY": "x", "OPENROUTER_API_KEY": "x", "GROQ_API_KEY": "x"}
+    providers = ("OPENAI", "OPENAI_EU", "ANTHROPIC", "AZURE_OPENAI", "OPENROUTER", "GROQ")
+    accounts = {f"{provider}_API_KEY": "x" for provider in providers}
     settings, problems = check(CONFIG / "example.yaml", EXAMPLE | accounts)
     assert [str(problem) for problem in problems] == []
     assert settings is not None
