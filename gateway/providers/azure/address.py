@@ -18,7 +18,7 @@ from gateway.core.types import Endpoint
 
 MODELS_VERSION = "2024-05-01-preview"
 """The API of ``/models`` has no path without a version; this one is the newest that is documented."""
-USAGE_SINCE = "2024-08-01"
+USAGE_SINCE = "2024-09-01"
 """Versions before it answer ``stream_options`` with an error."""
 
 _DATED = re.compile(r"\d{4}-\d{2}-\d{2}")

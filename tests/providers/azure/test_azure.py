@@ -107,7 +107,14 @@ def test_the_models_address_passes_fields_on_that_it_does_not_know():
 
 
 @pytest.mark.parametrize(
-    ("version", "asks"), [(None, True), ("2024-10-21", True), ("2024-02-01", False), ("2024-08-01-preview", True)]
+    ("version", "asks"),
+    [
+        (None, True),
+        ("2024-10-21", True),
+        ("2024-02-01", False),
+        ("2024-08-01-preview", False),
+        ("2024-09-01-preview", True),
+    ],
 )
 def test_usage_is_asked_for_where_the_version_knows_the_word(version, asks):
     call = json_call({**HELLO, "stream": True}, stream=True)
