@@ -44,6 +44,9 @@ _QUOTA = re.compile(
     re.IGNORECASE,
 )
 
+# xAI answers a wrong key with a 400.
+_KEY = re.compile(r"^(?:incorrect|invalid) api key|^api key (?:is )?(?:not valid|invalid)", re.IGNORECASE)
+
 
 class _Words:
     """What an error body says, whichever of the shapes it has: ``{"error": {…}}``, ``{"error": "…"}`` or bare."""
@@ -102,6 +105,8 @@ def _error(status: int, words: _Words, retry_after: float | None, secrets: Seque
 
 def _reason(status: int, words: _Words) -> Reason:
     told = _BY_CODE.get(words.code) or _BY_CODE.get(words.inner) or _BY_CODE.get(words.type)
+    if status == 400 and told is None and _KEY.search(words.message):
+        return Reason.AUTH
     if status in (400, 413, 422) and told is None and _CONTEXT_LENGTH.search(words.message):
         return Reason.CONTEXT_LENGTH
     if status in (403, 429) and told is None and _QUOTA.search(words.message):

@@ -167,6 +167,7 @@ def test_the_providers_param_and_code_go_on_to_the_client():
         # Accounts without money, which have no status of their own at Z.AI and xAI.
         (429, {"error": {"code": "1113", "message": "Insufficient balance or no resource package."}}, Reason.QUOTA),
         (403, {"code": "x", "error": "Your team doesn't have any credits yet."}, Reason.QUOTA),
+        (400, {"code": "x", "error": "Incorrect API key provided: sk***ey. You can obtain one."}, Reason.AUTH),
         (429, {"error": {"code": "1305", "message": "The service may be overloaded"}}, Reason.RATE_LIMITED),
     ],
 )
