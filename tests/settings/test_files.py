@@ -36,7 +36,19 @@ def test_the_demo_knows_the_price_of_all_that_is_simulated():
 
 
 @pytest.mark.parametrize(
-    "name", ["openai", "openrouter", "groq", "together", "fireworks", "cerebras", "mistral", "deepseek"]
+    "name",
+    [
+        "openai",
+        "anthropic",
+        "gemini",
+        "openrouter",
+        "groq",
+        "together",
+        "fireworks",
+        "cerebras",
+        "mistral",
+        "deepseek",
+    ],
 )
 def test_the_demo_uses_a_provider_whose_key_is_there_and_guards_its_money(name):
     settings, _ = check(CONFIG / "demo.yaml", {f"{name.upper()}_API_KEY": "x"})
