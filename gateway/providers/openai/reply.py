@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 import msgspec
@@ -10,17 +11,22 @@ from gateway.core.body import NOT_JSON
 from gateway.core.errors import Reason, UpstreamError
 from gateway.core.exchange import Framing
 from gateway.core.kinds import Kind
-from gateway.core.types import Call, Endpoint, Event
+from gateway.core.types import Call, Endpoint, Event, Feature
 from gateway.core.usage import Usage
 from gateway.providers.openai.failure import broken_off, failure_in_reply
 from gateway.providers.openai.usage import billed_chat_usage, image_usage, with_bill
-from gateway.providers.openai.values import BREAKS, BYTES_A_TOKEN, EMPTY, is_given, said, size, unreadable
+from gateway.providers.openai.values import BREAKS, BYTES_A_TOKEN, EMPTY, is_given, length, said, size, unreadable
+from gateway.providers.writer import with_images
 
 
 class _Choice(msgspec.Struct, gc=False):
     message: msgspec.Raw = EMPTY
     finish_reason: str | None = None
     error: msgspec.Raw = EMPTY
+
+
+class _Message(msgspec.Struct, gc=False):
+    images: msgspec.Raw = EMPTY
 
 
 class _Whole(msgspec.Struct, gc=False):
@@ -33,6 +39,7 @@ class _Whole(msgspec.Struct, gc=False):
 
 
 _whole = msgspec.json.Decoder(_Whole).decode
+_message = msgspec.json.Decoder(_Message | None).decode
 
 
 class WholeReply:
@@ -76,6 +83,9 @@ class WholeReply:
                 raise broken_off(choice.finish_reason or "", said(choice.error), secrets=self._secrets)
         tokens = sum(size(choice.message) for choice in reply.choices) // BYTES_A_TOKEN
         usage = billed_chat_usage(reply.usage, self._kind)
+        needs = self._call.needs
+        if usage is not None and Feature.IMAGE_OUTPUT in needs.features:
+            usage = with_images(usage, _images_in(reply.choices), f"{needs.image_quality}/{needs.image_size}")
         return Event(body, tokens=tokens, usage=usage, finish=reply.choices[0].finish_reason)
 
     def _usage_of_data(self, reply: _Whole, count: int) -> Usage | None:
@@ -83,3 +93,13 @@ class WholeReply:
             return billed_chat_usage(reply.usage, self._kind)
         usage = image_usage(reply.usage, self._call, images=count, quality=reply.quality or "", size=reply.size or "")
         return with_bill(usage, reply.usage, self._kind)
+
+
+def _images_in(choices: Sequence[_Choice]) -> int:
+    """The images that were written in them."""
+    images = 0
+    for choice in choices:
+        with contextlib.suppress(*NOT_JSON):
+            message = _message(choice.message) if len(choice.message) else None
+            images += length(message.images) if message is not None else 0
+    return images

@@ -10,11 +10,12 @@ from gateway.core.body import NOT_JSON
 from gateway.core.errors import Reason, UpstreamError
 from gateway.core.exchange import Framing
 from gateway.core.kinds import Kind
-from gateway.core.types import Call, Event
+from gateway.core.types import Call, Event, Feature
 from gateway.core.usage import Usage
 from gateway.providers.openai.failure import broken_off, failure_in_reply
 from gateway.providers.openai.usage import billed_chat_usage, image_usage
-from gateway.providers.openai.values import BREAKS, BYTES_A_TOKEN, EMPTY, is_given, said, size, unreadable
+from gateway.providers.openai.values import BREAKS, BYTES_A_TOKEN, EMPTY, is_given, length, said, size, unreadable
+from gateway.providers.writer import with_images
 
 
 class _Delta(msgspec.Struct, gc=False):
@@ -23,6 +24,7 @@ class _Delta(msgspec.Struct, gc=False):
     reasoning: msgspec.Raw = EMPTY
     refusal: msgspec.Raw = EMPTY
     tool_calls: msgspec.Raw = EMPTY
+    images: msgspec.Raw = EMPTY
 
 
 class _Choice(msgspec.Struct, gc=False):
@@ -86,6 +88,10 @@ class ChatStream(_Stream):
         self._kind = kind
         self._choices: dict[bytes, bool] | None = {} if call.needs.choices > 1 else None
         """Whether those that have begun have ended: of several, one that has says nothing of the others."""
+        needs = call.needs
+        self._draws = Feature.IMAGE_OUTPUT in needs.features
+        self._images = 0
+        self._image_line = f"{needs.image_quality}/{needs.image_size}"
 
     def decode(self, frame: bytes) -> Sequence[Event]:
         data = data_of(frame)
@@ -124,7 +130,7 @@ class ChatStream(_Stream):
         usage = billed_chat_usage(chunk.usage, self._kind)
         if usage is None and chunk.x_groq is not None:
             return billed_chat_usage(chunk.x_groq.usage, self._kind)
-        return usage
+        return with_images(usage, self._images, self._image_line) if usage is not None and self._images else usage
 
     def _read(self, data: bytes) -> _Chunk:
         try:
@@ -136,6 +142,8 @@ class ChatStream(_Stream):
             raise unreadable(data) from error
         if chunk.error is not EMPTY and is_given(chunk.error):
             raise failure_in_reply(said(chunk.error), secrets=self._secrets)
+        if self._draws:
+            self._images += sum(length(choice.delta.images) for choice in chunk.choices or () if choice.delta)
         return chunk
 
 

@@ -16,10 +16,21 @@ EMPTY = msgspec.Raw(b"")
 """Stands for a field that is missing: a Raw can't be optional."""
 
 
+_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+
 def size(value: msgspec.Raw) -> int:
     """Bytes of a JSON value without its quotes; nothing for null."""
     length = len(value)
     return length - 2 if length > 2 and bytes(value) != b"null" else 0
+
+
+def length(value: msgspec.Raw) -> int:
+    """The items of a JSON array; 0 for what is none."""
+    try:
+        return len(_items(value))
+    except NOT_JSON:
+        return 0
 
 
 def is_given(value: msgspec.Raw) -> bool:
