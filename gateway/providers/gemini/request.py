@@ -23,6 +23,8 @@ _MODALITIES = {"text": "TEXT", "image": "IMAGE"}
 _MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY"}
 _TIERS = frozenset({"flex", "priority"})
 _MAX_SEED = 2**31 - 1
+_OF_IMAGES = frozenset({"size", "quality", "background", "outputFormat", "outputCompression"})
+"""What the gateway reads of a chat's ``image_config``, whoever serves it. Google refuses what it doesn't know."""
 
 
 def chat_body(call: Call, target: Target, *, is_vertex: bool) -> Json:
@@ -44,6 +46,9 @@ def chat_body(call: Call, target: Target, *, is_vertex: bool) -> Json:
     _add_tools(body, call, chat)
     # Ours go before: what OpenAI's fields say has been checked and held for.
     body["generationConfig"] = {**own["generationConfig"], **_generation(chat, family, own["generationConfig"])}
+    image = _image_config(chat, target, is_vertex=is_vertex)
+    if image is not None:
+        body["generationConfig"]["imageConfig"] = image
     if not body["generationConfig"]:
         del body["generationConfig"]
     tier = call.needs.service_tier
@@ -65,15 +70,7 @@ def image_body(call: Call, target: Target, *, is_vertex: bool) -> Json:
     own = own_fields(call)
     stated = own["generationConfig"].pop("imageConfig", None)
     config: Json = camel_keys(stated) if isinstance(stated, dict) else {}
-    shape = shape_of(request.size, target.model, is_nearest_fine=target.nearest_image_size)
-    if shape is not None:
-        config["aspectRatio"] = shape.ratio
-        if shape.step:
-            config["imageSize"] = shape.step
-    if request.format is not None:
-        if not is_vertex:
-            raise unsupported("output_format", "the Gemini API chooses the format of an image by itself")
-        config["imageOutputOptions"] = _output_options(request)
+    config |= _look(target, request.size, request.format, request.compression, is_vertex=is_vertex)
     # Words have no place in an images reply; asked for both, it may answer with words alone.
     generation = {**own["generationConfig"], "responseModalities": ["IMAGE"]}
     if config:
@@ -82,11 +79,37 @@ def image_body(call: Call, target: Target, *, is_vertex: bool) -> Json:
     return {**own, "contents": contents, "generationConfig": generation}
 
 
-def _output_options(request: ImageRequest) -> Json:
-    options: Json = {"mimeType": f"image/{request.format}"}
-    if request.compression is not None and request.format == "jpeg":
-        options["compressionQuality"] = request.compression
-    return options
+def _image_config(chat: Chat, target: Target, *, is_vertex: bool) -> Json | None:
+    """Google's words of a chat's ``image_config`` as they are, those of the images endpoints in Google's."""
+    given = camel_keys(chat.image_config or {})
+    size, format, compression = (given.get(name) for name in ("size", "outputFormat", "outputCompression"))
+    look = _look(
+        target,
+        size if isinstance(size, str) else "auto",
+        format if isinstance(format, str) else None,
+        compression if isinstance(compression, int) else None,
+        is_vertex=is_vertex,
+    )
+    config = {name: value for name, value in given.items() if name not in _OF_IMAGES} | look
+    return config or None
+
+
+def _look(target: Target, size: str, format: str | None, compression: int | None, *, is_vertex: bool) -> Json:
+    """A size and a format as fields of an ``imageConfig``. Raises UpstreamError (UNSUPPORTED)."""
+    config: Json = {}
+    shape = shape_of(size, target.model, is_nearest_fine=target.nearest_image_size)
+    if shape is not None:
+        config["aspectRatio"] = shape.ratio
+        if shape.step:
+            config["imageSize"] = shape.step
+    if format is not None:
+        if not is_vertex:
+            raise unsupported("output_format", "the Gemini API chooses the format of an image by itself")
+        options: Json = {"mimeType": f"image/{format}"}
+        if compression is not None and format == "jpeg":
+            options["compressionQuality"] = compression
+        config["imageOutputOptions"] = options
+    return config
 
 
 def _add_tools(body: Json, call: Call, chat: Chat) -> None:
@@ -129,7 +152,6 @@ def _generation(chat: Chat, family: Family, own: Json) -> Json:
         "stopSequences": list(chat.stops) or None,
         "thinkingConfig": None if "thinkingConfig" in own else thinking_config(chat, family),
         "responseModalities": _modalities(chat),
-        "imageConfig": camel_keys(chat.image_config) if chat.image_config else None,
     }
     return {**{name: value for name, value in given.items() if value is not None}, **_format(chat, family)}
 

@@ -150,6 +150,25 @@ def test_image_output_is_asked_for_with_its_ratio_and_size():
     }
 
 
+def test_an_image_of_a_chat_may_be_described_as_the_images_endpoints_do():
+    config = {"size": "2048x2048", "quality": "high", "background": "opaque", "person_generation": "ALLOW_ALL"}
+    sent = body({"modalities": ["image", "text"], "image_config": config}, "gemini-3-pro-image")
+    assert sent["generationConfig"]["imageConfig"] == {
+        "aspectRatio": "1:1",
+        "imageSize": "2K",
+        "personGeneration": "ALLOW_ALL",
+    }
+    sent = body({"modalities": ["image", "text"], "image_config": {"quality": "high"}}, "gemini-3-pro-image")
+    assert "imageConfig" not in sent["generationConfig"]
+
+
+@pytest.mark.parametrize(("name", "value"), [("size", "1000x10"), ("output_format", "webp")])
+def test_an_image_of_a_chat_that_google_can_not_draw_so_is_left_to_others(name, value):
+    with pytest.raises(UpstreamError) as caught:
+        body({"modalities": ["image", "text"], "image_config": {name: value}}, "gemini-3-pro-image")
+    assert (caught.value.reason, caught.value.param) == (Reason.UNSUPPORTED, name)
+
+
 def test_speech_can_not_be_asked_for():
     with pytest.raises(UpstreamError) as caught:
         request({"modalities": ["text", "audio"]})
