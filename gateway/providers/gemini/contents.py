@@ -21,6 +21,8 @@ from gateway.providers.media import Media
 Json = dict[str, Any]
 _AUDIO = {"pcm16": "audio/pcm"}
 _TYPES = {"image/jpg": "image/jpeg", "audio/mpeg3": "audio/mp3"}
+_IMAGES = frozenset({"image/jpeg", "image/png", "image/webp", "image/heic", "image/heif"})
+"""https://ai.google.dev/gemini-api/docs/image-understanding#supported-formats"""
 _object = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -183,11 +185,14 @@ def _document(part: File) -> tuple[Media, str]:
 
 def _media(media: Media, usual: str, *, is_vertex: bool) -> Json:
     if not media.url:
-        return {"inlineData": {"mimeType": _TYPES.get(media.type, media.type) or usual, "data": media.base64}}
+        type = _TYPES.get(media.type, media.type) or usual
+        if type.startswith("image/") and type not in _IMAGES:
+            raise unsupported("messages", f"Gemini reads JPEG, PNG, WebP and HEIC images, not {type[:64]!r}")
+        return {"inlineData": {"mimeType": type, "data": media.base64}}
     part = {"fileUri": media.url}
-    type = mimetypes.guess_type(media.url.partition("?")[0])[0]
-    if type or is_vertex:  # Vertex must be told, the other looks for itself
-        part["mimeType"] = type or usual
+    guessed = mimetypes.guess_type(media.url.partition("?")[0])[0]
+    if guessed or is_vertex:  # Vertex must be told, the other looks for itself
+        part["mimeType"] = guessed or usual
     return {"fileData": part}
 
 

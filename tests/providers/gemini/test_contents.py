@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from gateway.core.errors import InvalidRequest, UpstreamError
+from gateway.core.errors import InvalidRequest, Reason, UpstreamError
 from gateway.providers.gemini.signatures import FORMAT, SKIP
 from tests.providers.gemini.asked import body, request
 
@@ -144,6 +144,13 @@ def test_media_are_inline_or_at_an_address():
         {"inlineData": {"mimeType": "text/csv", "data": PNG}},
         {"fileData": {"fileUri": "https://generativelanguage.googleapis.com/v1beta/files/1"}},
     ]
+
+
+@pytest.mark.parametrize("type", ["image/gif", "image/bmp"])
+def test_a_picture_that_gemini_can_not_read_is_left_to_others(type):
+    with pytest.raises(UpstreamError) as caught:
+        parts([{"type": "image_url", "image_url": {"url": f"data:{type};base64,R0lGODlh"}}])
+    assert (caught.value.reason, caught.value.param) == (Reason.UNSUPPORTED, "messages")
 
 
 def test_vertex_is_always_told_the_type_of_what_it_fetches():
