@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from gateway.core.body import NOT_JSON
-from gateway.core.errors import Reason, UpstreamError, unsupported
+from gateway.core.errors import InvalidRequest, Reason, UpstreamError, unsupported
 from gateway.core.exchange import Framing
 from gateway.core.types import Call, Event, Target
 from gateway.providers.gemini.failure import failure_in_reply
@@ -53,6 +53,9 @@ def imagen_body(call: Call, target: Target) -> Json:
     own = own_fields(call)["generationConfig"]
     if isinstance(config := own.get("imageConfig"), dict):
         parameters = {**config, **parameters}
+    if "storageUri" in parameters:
+        # Images that go to a bucket are billed, and are in no reply that could be counted.
+        raise InvalidRequest("'google.image_config' can't hold 'storageUri'", param="google")
     return {"instances": [{"prompt": request.prompt}], "parameters": parameters}
 
 

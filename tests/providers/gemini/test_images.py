@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.errors import Reason, UpstreamError
+from gateway.core.errors import InvalidRequest, Reason, UpstreamError
 from gateway.core.types import Capabilities, Endpoint, Feature, Needs
 from gateway.core.usage import Usage
 from gateway.providers.gemini.sizes import SIZES, sizes_of
@@ -172,6 +172,11 @@ def test_imagen_is_asked_to_predict():
 def test_googles_own_fields_reach_imagen_as_an_image_config():
     sent = drawn(IMAGEN, {"google": {"image_config": {"personGeneration": "ALLOW_NONE"}}})
     assert sent["parameters"] == {"personGeneration": "ALLOW_NONE", "sampleCount": 1}
+
+
+def test_pictures_can_not_go_where_nobody_counts_them():
+    with pytest.raises(InvalidRequest):
+        drawn(IMAGEN, {"google": {"image_config": {"storageUri": "gs://elsewhere"}}})
 
 
 def test_a_model_whose_name_tells_nothing_predicts_where_its_endpoint_is_images():
