@@ -13,7 +13,7 @@ from typing import Any
 
 from gateway.core.errors import unsupported
 from gateway.providers.chat import Audio, Cache, File, FileData, Image, Part, Refusal, Text
-from gateway.providers.media import Media
+from gateway.providers.media import Media, type_of
 
 Block = dict[str, Any]
 
@@ -81,7 +81,8 @@ def _block(part: Part) -> Block | None:
 def _image_source(media: Media) -> Block:
     if media.url:
         return {"type": "url", "url": media.url}
-    type = _SAME_TYPE.get(media.type, media.type)
+    # Its first bytes go before its name: a JPEG that is called a PNG is refused.
+    type = type_of(media.base64) or _SAME_TYPE.get(media.type, media.type)
     if type not in _IMAGES:
         raise unsupported("messages", f"Anthropic reads JPEG, PNG, GIF and WebP images, not {type[:64]!r}")
     return {"type": "base64", "media_type": type, "data": media.base64}

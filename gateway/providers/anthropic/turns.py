@@ -152,6 +152,8 @@ class _Conversation:
             result["content"] = content[0]["text"]
         elif content:
             result["content"] = content
+        if message.is_error:
+            result["is_error"] = True
         return cached(result, message.cache_control)
 
     def _id(self, given: str) -> str:
@@ -187,7 +189,7 @@ def _with_thoughts(said: list[Block], thoughts: Sequence[Thought]) -> list[Block
         return []
     blocks = list(said)
     for place, block in sorted(ours, key=lambda each: each[0]):
-        blocks.insert(place, block)
+        blocks.insert(min(place, len(blocks)), block)
     while blocks[-1]["type"] in _THOUGHTS:
         last = max(at for at, block in enumerate(blocks) if block["type"] not in _THOUGHTS)
         blocks.append(blocks.pop(last))

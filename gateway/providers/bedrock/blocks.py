@@ -12,7 +12,7 @@ from typing import Any
 
 from gateway.core.errors import unsupported
 from gateway.providers.chat import Cache, File, FileData, Image, Part, Refusal, Text
-from gateway.providers.media import Media
+from gateway.providers.media import Media, type_of
 
 Block = dict[str, Any]
 
@@ -114,7 +114,8 @@ def text_block(text: str) -> Block | None:
 
 def image_block(media: Media) -> Block:
     """Raises UpstreamError (UNSUPPORTED) for other types than Bedrock reads, and for an address on the web."""
-    type = media.type
+    # Its first bytes go before its name: a JPEG that is called a PNG is refused.
+    type = type_of(media.base64) or media.type
     if media.url:
         type = f"image/{PurePosixPath(media.url).suffix.lower().lstrip('.').replace('jpg', 'jpeg')}"
     source = _source(media)

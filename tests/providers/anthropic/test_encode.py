@@ -422,3 +422,28 @@ def test_however_deep_a_schema_is_it_goes_out_or_is_the_clients_fault(depth):
 def test_a_tool_by_the_gateways_own_name_is_refused():
     with pytest.raises(InvalidRequest, match="own"):
         sent(tools=[{"type": "function", "function": {"name": "sluice_json_answer"}}])
+
+
+def test_a_tools_failure_is_told_as_one():
+    asks = {"role": "assistant", "tool_calls": [call("a")]}
+    found = turns(HELLO, asks, {"role": "tool", "tool_call_id": "a", "content": "no such city", "is_error": True})
+
+    assert found[2][1] == [
+        {"type": "tool_result", "tool_use_id": "a", "content": "no such city", "is_error": True},
+    ]
+
+
+def test_a_thought_stands_before_the_end_however_far_off_its_place_is():
+    thought = {"text": "a", "signature": "s", "format": "anthropic-claude-v1", "index": 10**30}
+    found = turns(HELLO, {"role": "assistant", "content": "Hi", "reasoning_details": [thought]}, HELLO)
+
+    assert [block["type"] for block in found[1][1]] == ["thinking", "text"]
+
+
+def test_a_picture_is_what_its_first_bytes_say():
+    jpeg = base64.b64encode(b"\xff\xd8\xff\xe0" + bytes(20)).decode()
+    ((_, (picture,)),) = turns(
+        {"role": "user", "content": [{"type": "image_url", "image_url": {"url": f"data:image/png;base64,{jpeg}"}}]}
+    )
+
+    assert picture["source"] == {"type": "base64", "media_type": "image/jpeg", "data": jpeg}

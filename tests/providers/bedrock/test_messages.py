@@ -203,3 +203,9 @@ def test_a_picture_s_content_is_not_copied_through_an_error():
     data = base64.b64encode(b"secret picture").decode()
     part = {"type": "image_url", "image_url": f"data:image/tiff;base64,{data}"}
     assert data not in str(refused([{"role": "user", "content": [part]}]))
+
+
+def test_a_picture_is_what_its_first_bytes_say():
+    jpeg = base64.b64encode(b"\xff\xd8\xff\xe0" + bytes(20)).decode()
+    misnamed = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{jpeg}"}}
+    assert content(misnamed) == [{"image": {"format": "jpeg", "source": {"bytes": jpeg}}}]
