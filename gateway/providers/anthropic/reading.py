@@ -12,7 +12,7 @@ import msgspec
 from gateway.core.usage import Usage
 from gateway.providers.anthropic.answer import TOOL
 from gateway.providers.anthropic.turns import FORMAT
-from gateway.providers.anthropic.usage import Counts, usage_of
+from gateway.providers.anthropic.usage import Counts, compaction_of, usage_of
 from gateway.providers.chat import Thought
 from gateway.providers.writer import Writer
 
@@ -84,6 +84,7 @@ class Reading:
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
         self._usage = Usage()
+        self._compaction: Usage | None = None
         self._kind = ""
         self._index = 0
         self._input = b""
@@ -101,9 +102,13 @@ class Reading:
         self.count(message.usage)
 
     def count(self, counts: Counts | None) -> None:
-        if counts is not None:
-            self._usage = usage_of(counts, self._usage)
-            self._writer.usage(self._usage)
+        if counts is None:
+            return
+        self._usage = usage = usage_of(counts, self._usage)
+        self._compaction = compaction_of(counts) or self._compaction
+        if self._compaction is not None:
+            usage = msgspec.structs.replace(usage.plus(self._compaction), requests=1)
+        self._writer.usage(usage)
 
     def open(self, index: int, block: Block) -> None:
         self._kind = block.type

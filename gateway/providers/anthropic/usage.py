@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from gateway.core.usage import Usage
+from gateway.core.usage import NOTHING, Usage
 
 MOST_TOKENS = 10**12
 """More are a slip of the provider's."""
@@ -32,6 +32,10 @@ class Counts(msgspec.Struct, gc=False):
     cache_read_input_tokens: int | None = None
     output_tokens: int | None = None
     output_tokens_details: _Details | None = None
+    type: str = ""
+    """Of an iteration."""
+    iterations: list[Counts] | None = None
+    """The parts of a reply that took several; those of ``compaction`` alone are not in the figures above."""
 
 
 def usage_of(counts: Counts, before: Usage) -> Usage:
@@ -51,6 +55,18 @@ def usage_of(counts: Counts, before: Usage) -> Usage:
         output=output - reasoning,
         reasoning=reasoning,
     )
+
+
+def compaction_of(counts: Counts) -> Usage | None:
+    """What it took to sum up a context that had become too long, which is billed beside all else; None if nothing is
+    said of it. https://platform.claude.com/docs/en/build-with-claude/compaction
+    """
+    found: Usage | None = None
+    for each in counts.iterations or ():
+        if each.type == "compaction":
+            took = usage_of(each, NOTHING)
+            found = took if found is None else found.plus(took)
+    return found
 
 
 def _count(given: int | None, before: int) -> int:

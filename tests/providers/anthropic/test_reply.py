@@ -256,3 +256,19 @@ def test_whatever_comes_is_events_or_an_upstream_error(given):
     except UpstreamError:
         return
     assert told[-1].data == b"data: [DONE]\n\n"
+
+
+def test_what_it_took_to_compact_a_context_is_billed_beside_the_answer():
+    iterations = [
+        {"type": "compaction", "input_tokens": 180_000, "output_tokens": 3_500, "cache_creation_input_tokens": 7},
+        {"type": "message", "input_tokens": 23_000, "output_tokens": 1_000},
+    ]
+    counts = {"input_tokens": 23_000, "output_tokens": 1_000, "iterations": iterations}
+    billed = Usage(input=203_000, output=4_500, cache_write=7)
+
+    _, event = read(whole([{"type": "text", "text": "Hi"}], usage=counts))
+    assert event.usage == billed
+    # A stream tells it with its end, all that was before included.
+    ends = end(**counts)
+    found = events(start(input_tokens=23_000), *block(0, TEXT, say("Hi")), ends[0], *ends)
+    assert [event.usage for event in found if event.is_usage_frame] == [billed]
