@@ -11,7 +11,7 @@ from typing import Protocol
 
 import msgspec
 
-from gateway.core.errors import UpstreamError
+from gateway.core.errors import Reason, UpstreamError
 from gateway.core.exchange import Framing, Header, HttpHead, HttpRequest
 from gateway.core.types import Call, Event, Target
 
@@ -68,6 +68,19 @@ class Decoder(Protocol):
     def finish(self) -> Sequence[Event]:
         """The body has ended: what was still kept back. Raises UpstreamError if the reply was cut short."""
         ...
+
+
+class WholeDecoder:
+    """What decoders share that read a body in one piece: nothing comes after it, and without it there is no reply."""
+
+    framing: Framing = "whole"
+    _has_come = False
+    """``decode`` says so."""
+
+    def finish(self) -> Sequence[Event]:
+        if not self._has_come:
+            raise UpstreamError(Reason.UNREADABLE, "the provider's reply is empty")
+        return ()
 
 
 class Dialect(Protocol):

@@ -14,6 +14,7 @@ from gateway.core.types import Event
 from gateway.providers.anthropic.failure import failure_in_reply
 from gateway.providers.anthropic.reading import BLOCKS, Block, Delta, Message, Reading
 from gateway.providers.anthropic.usage import Counts
+from gateway.providers.base import WholeDecoder
 from gateway.providers.sse_data import sse_data
 from gateway.providers.writer import Writer
 
@@ -114,15 +115,12 @@ class StreamedReply:
             raise _unreadable() from error
 
 
-class WholeReply:
+class WholeReply(WholeDecoder):
     """One message."""
-
-    framing: Framing = "whole"
 
     def __init__(self, writer: Writer, secrets: Sequence[str] = ()) -> None:
         self._writer = writer
         self._secrets = secrets
-        self._has_come = False
 
     def decode(self, frame: bytes) -> Sequence[Event]:
         try:
@@ -142,11 +140,6 @@ class WholeReply:
         self._writer.close()
         self._has_come = True
         return self._writer.take()
-
-    def finish(self) -> Sequence[Event]:
-        if not self._has_come:
-            raise UpstreamError(Reason.CLOSED, "the provider's reply ended before it was complete")
-        return ()
 
 
 def _known_block(data: msgspec.Raw) -> Block:

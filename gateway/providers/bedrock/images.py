@@ -15,9 +15,9 @@ import msgspec
 
 from gateway.core.body import NOT_JSON, FormBody
 from gateway.core.errors import InvalidRequest, Reason, UpstreamError, unsupported
-from gateway.core.exchange import Framing
 from gateway.core.types import Call, Event, Target
 from gateway.core.usage import Usage
+from gateway.providers.base import WholeDecoder
 from gateway.providers.bedrock.failure import words_of
 from gateway.providers.chat import own_field
 from gateway.providers.failure import refusal
@@ -141,16 +141,13 @@ class _Drawn(msgspec.Struct, gc=False):
 _drawn = msgspec.json.Decoder(_Drawn).decode
 
 
-class DrawnReply:
+class DrawnReply(WholeDecoder):
     """The images, at once. Some may be held back by a filter; of them ``error`` tells."""
-
-    framing: Framing = "whole"
 
     def __init__(self, writer: Writer, image_line: str, secrets: Sequence[str] = ()) -> None:
         self._writer = writer
         self._image_line = image_line
         self._secrets = secrets
-        self._has_come = False
 
     def decode(self, frame: bytes) -> Sequence[Event]:
         try:
@@ -168,8 +165,3 @@ class DrawnReply:
         self._writer.close()
         self._has_come = True
         return self._writer.take()
-
-    def finish(self) -> Sequence[Event]:
-        if not self._has_come:
-            raise UpstreamError(Reason.CLOSED, "the provider's reply ended before it was complete")
-        return ()

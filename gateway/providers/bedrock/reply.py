@@ -14,6 +14,7 @@ from gateway.core.body import NOT_JSON
 from gateway.core.errors import Reason, UpstreamError
 from gateway.core.exchange import Framing
 from gateway.core.types import Event
+from gateway.providers.base import WholeDecoder
 from gateway.providers.bedrock.failure import failure_in_stream
 from gateway.providers.bedrock.message import message_of
 from gateway.providers.bedrock.reading import SERVER_TOOL, Metadata, Reading, ToolUse, joined_base64
@@ -112,15 +113,12 @@ _reply = msgspec.json.Decoder(_Reply).decode
 _event = msgspec.json.Decoder(_Event).decode
 
 
-class WholeReply:
+class WholeReply(WholeDecoder):
     """One message."""
-
-    framing: Framing = "whole"
 
     def __init__(self, writer: Writer, reading: Reading) -> None:
         self._writer = writer
         self._reading = reading
-        self._has_come = False
 
     def decode(self, frame: bytes) -> Sequence[Event]:
         try:
@@ -137,11 +135,6 @@ class WholeReply:
             raise _unreadable() from error
         self._has_come = True
         return self._writer.take()
-
-    def finish(self) -> Sequence[Event]:
-        if not self._has_come:
-            raise UpstreamError(Reason.CLOSED, "the provider's reply ended before it was complete")
-        return ()
 
     def _block(self, index: int, block: _Block) -> None:
         reading = self._reading

@@ -10,6 +10,7 @@ from gateway.core.body import NOT_JSON
 from gateway.core.errors import Reason, UpstreamError
 from gateway.core.exchange import Framing
 from gateway.core.types import Event
+from gateway.providers.base import WholeDecoder
 from gateway.providers.gemini.reply import Chunk, Reader, unreadable
 from gateway.providers.writer import Writer
 
@@ -17,27 +18,19 @@ _chunk = msgspec.json.Decoder(Chunk).decode
 _chunks = msgspec.json.Decoder(list[Chunk]).decode
 
 
-class WholeReply:
+class WholeReply(WholeDecoder):
     """One object; or a list of a stream's, as it comes where ``alt=sse`` got lost on the way."""
-
-    framing: Framing = "whole"
 
     def __init__(self, writer: Writer, name: str, secrets: Sequence[str]) -> None:
         self._writer = writer
         self._reader = Reader(writer, name, secrets)
-        self._seen = False
 
     def decode(self, frame: bytes) -> Sequence[Event]:
         for chunk in _read(frame):
             self._reader.read(chunk)
-        self._seen = True
+        self._has_come = True
         self._reader.close()
         return self._writer.take()
-
-    def finish(self) -> Sequence[Event]:
-        if not self._seen:
-            raise UpstreamError(Reason.UNREADABLE, "the provider's reply is empty")
-        return ()
 
 
 class Stream:

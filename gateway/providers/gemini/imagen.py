@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 
 from gateway.core.body import NOT_JSON
-from gateway.core.errors import InvalidRequest, Reason, UpstreamError, unsupported
-from gateway.core.exchange import Framing
+from gateway.core.errors import InvalidRequest, unsupported
 from gateway.core.types import Call, Event, Target
+from gateway.providers.base import WholeDecoder
 from gateway.providers.gemini.failure import failure_in_reply
 from gateway.providers.gemini.own import own_fields
 from gateway.providers.gemini.reply import unreadable
@@ -50,13 +50,17 @@ def imagen_body(call: Call, target: Target) -> Json:
         if request.compression is not None and request.format == "jpeg":
             options["compressionQuality"] = request.compression
         parameters["outputOptions"] = options
-    own = own_fields(call)["generationConfig"]
-    if isinstance(config := own.get("imageConfig"), dict):
-        parameters = {**config, **parameters}
-    if "storageUri" in parameters:
+    return {"instances": [{"prompt": request.prompt}], "parameters": {**_own(call), **parameters}}
+
+
+def _own(call: Call) -> Json:
+    """Google's own parameters, as the client names them."""
+    config = own_fields(call)["generationConfig"].get("imageConfig")
+    given = config if isinstance(config, dict) else {}
+    if "storageUri" in given:
         # Images that go to a bucket are billed, and are in no reply that could be counted.
         raise InvalidRequest("'google.image_config' can't hold 'storageUri'", param="google")
-    return {"instances": [{"prompt": request.prompt}], "parameters": parameters}
+    return given
 
 
 class _Prediction(msgspec.Struct, rename="camel", gc=False):
@@ -73,15 +77,12 @@ class _Reply(msgspec.Struct, gc=False):
 _reply = msgspec.json.Decoder(_Reply).decode
 
 
-class Predictions:
+class Predictions(WholeDecoder):
     """One JSON object. Images that were filtered out are missing, or stand there as the reason."""
-
-    framing: Framing = "whole"
 
     def __init__(self, writer: Writer, secrets: Sequence[str]) -> None:
         self._writer = writer
         self._secrets = secrets
-        self._seen = False
 
     def decode(self, frame: bytes) -> Sequence[Event]:
         try:
@@ -90,7 +91,7 @@ class Predictions:
             raise unreadable() from error
         if reply.error:
             raise failure_in_reply(reply.error, secrets=self._secrets)
-        self._seen = True
+        self._has_come = True
         writer = self._writer
         predictions = reply.predictions or []
         images = [each for each in predictions if each.bytes_base64_encoded]
@@ -103,8 +104,3 @@ class Predictions:
         writer.finish("stop" if images else "content_filter")
         writer.close()
         return writer.take()
-
-    def finish(self) -> Sequence[Event]:
-        if not self._seen:
-            raise UpstreamError(Reason.UNREADABLE, "the provider's reply is empty")
-        return ()

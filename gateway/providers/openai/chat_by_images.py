@@ -18,10 +18,10 @@ import msgspec
 
 from gateway.core.body import NOT_JSON, FormFile
 from gateway.core.errors import InvalidRequest, Reason, UpstreamError, unsupported
-from gateway.core.exchange import Framing
 from gateway.core.kinds import Kind
 from gateway.core.types import Call, Endpoint, Event, Feature, Target
 from gateway.core.usage import Usage
+from gateway.providers.base import WholeDecoder
 from gateway.providers.chat import own_field
 from gateway.providers.image_request import ImageRequest
 from gateway.providers.media import Media, type_of
@@ -106,20 +106,17 @@ class _Reply(msgspec.Struct, gc=False):
 _reply = msgspec.json.Decoder(_Reply).decode
 
 
-class ChatByImages:
+class ChatByImages(WholeDecoder):
     """Reads a whole images reply and tells ``writer`` the pictures in it, whether the client streams or not."""
-
-    framing: Framing = "whole"
 
     def __init__(self, call: Call, writer: Writer, kind: Kind, secrets: Sequence[str] = ()) -> None:
         self._call = call
         self._writer = writer
         self._kind = kind
         self._secrets = secrets
-        self._seen = False
 
     def decode(self, frame: bytes) -> Sequence[Event]:
-        self._seen = True
+        self._has_come = True
         try:
             reply = _reply(frame)
         except NOT_JSON as error:
@@ -149,8 +146,3 @@ class ChatByImages:
         quality, size = line
         found = image_usage(usage, self._call, images=images, quality=quality, size=size)
         return with_bill(found, usage, self._kind)
-
-    def finish(self) -> Sequence[Event]:
-        if not self._seen:
-            raise UpstreamError(Reason.UNREADABLE, "the provider's reply is empty")
-        return ()

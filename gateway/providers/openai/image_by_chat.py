@@ -17,9 +17,9 @@ import msgspec
 
 from gateway.core.body import NOT_JSON
 from gateway.core.errors import InvalidRequest, Reason, UpstreamError, unsupported
-from gateway.core.exchange import Framing
 from gateway.core.kinds import Kind
 from gateway.core.types import Event
+from gateway.providers.base import WholeDecoder
 from gateway.providers.image_request import ImageRequest
 from gateway.providers.media import Media
 from gateway.providers.openai.failure import failure_in_reply
@@ -75,19 +75,16 @@ class _Reply(msgspec.Struct, gc=False):
 _reply = msgspec.json.Decoder(_Reply).decode
 
 
-class ImageByChat:
+class ImageByChat(WholeDecoder):
     """Reads a whole chat completion and tells ``writer`` the pictures in it, whether the client streams or not."""
-
-    framing: Framing = "whole"
 
     def __init__(self, writer: Writer, kind: Kind, secrets: Sequence[str] = ()) -> None:
         self._writer = writer
         self._kind = kind
         self._secrets = secrets
-        self._seen = False
 
     def decode(self, frame: bytes) -> Sequence[Event]:
-        self._seen = True
+        self._has_come = True
         try:
             reply = _reply(frame)
         except NOT_JSON as error:
@@ -106,11 +103,6 @@ class ImageByChat:
         writer.finish(reply.choices[0].finish_reason or "stop")
         writer.close()
         return writer.take()
-
-    def finish(self) -> Sequence[Event]:
-        if not self._seen:
-            raise UpstreamError(Reason.UNREADABLE, "the provider's reply is empty")
-        return ()
 
 
 def _tell(message: _Message, writer: Writer) -> None:

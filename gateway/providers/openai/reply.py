@@ -9,10 +9,10 @@ import msgspec
 
 from gateway.core.body import NOT_JSON
 from gateway.core.errors import Reason, UpstreamError
-from gateway.core.exchange import Framing
 from gateway.core.kinds import Kind
 from gateway.core.types import Call, Endpoint, Event, Feature
 from gateway.core.usage import Usage
+from gateway.providers.base import WholeDecoder
 from gateway.providers.openai.failure import broken_off, failure_in_reply
 from gateway.providers.openai.usage import billed_chat_usage, image_usage, with_bill
 from gateway.providers.openai.values import BREAKS, BYTES_A_TOKEN, EMPTY, is_given, length, said, size, unreadable
@@ -42,19 +42,16 @@ _whole = msgspec.json.Decoder(_Whole).decode
 _message = msgspec.json.Decoder(_Message | None).decode
 
 
-class WholeReply:
+class WholeReply(WholeDecoder):
     """One JSON object; the reply is a stream of one event."""
-
-    framing: Framing = "whole"
 
     def __init__(self, call: Call, kind: Kind, secrets: Sequence[str] = ()) -> None:
         self._call = call
         self._kind = kind
         self._secrets = secrets
-        self._seen = False
 
     def decode(self, frame: bytes) -> Sequence[Event]:
-        self._seen = True
+        self._has_come = True
         try:
             reply = _whole(frame)
         except NOT_JSON as error:
@@ -69,11 +66,6 @@ class WholeReply:
         if reply.data is None:
             raise UpstreamError(Reason.UNREADABLE, "the provider's reply has no 'data'")
         return (Event(frame, usage=self._usage_of_data(reply, len(reply.data))),)
-
-    def finish(self) -> Sequence[Event]:
-        if not self._seen:
-            raise UpstreamError(Reason.UNREADABLE, "the provider's reply is empty")
-        return ()
 
     def _chat(self, body: bytes, reply: _Whole) -> Event:
         if not reply.choices:
