@@ -265,12 +265,13 @@ class Reader:
                 self._extra[name] = msgspec.Raw(_minified(raw).encode())
 
     def _count(self, raw: msgspec.Raw) -> None:
-        """What was read, told before the first words: what is written comes on top of it where a client hangs up, and
-        hidden thoughts have all been thought by then. Each usage costs the client's socket a write, so the next is the
-        last.
+        """What was read and thought, told up to the first words: what is written comes on top of it where a client
+        hangs up. Thoughts are counted as they come, and of those that are shown only a summary is. Each usage costs the
+        client's socket a write, so the next is the last.
         """
         self._usage = raw
-        usage = None if self._has_usage else usage_of(raw)
+        is_answering = self._said or self._calls or self._images
+        usage = None if self._has_usage and is_answering else usage_of(raw)
         if usage is not None:
             self._has_usage = True
             self._writer.usage(msgspec.structs.replace(usage, output=0, image_output=0, audio_output=0))

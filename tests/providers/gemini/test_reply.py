@@ -57,6 +57,27 @@ def test_usage_of_every_chunk_between_is_not_passed_on_for_each_costs_a_write():
     assert sum(event.usage is not None for event in events) == 2
 
 
+def test_thoughts_are_told_as_they_grow_for_a_client_that_hangs_up_owes_them():
+    def chunk(part, thoughts, written=None):
+        counts = {"promptTokenCount": 5, "thoughtsTokenCount": thoughts, "candidatesTokenCount": written}
+        return frame(candidates=candidate(part), usageMetadata=counts)
+
+    decoder = gemini().decoder(json_call({**HELLO, "stream": True}, stream=True), target(), SSE)
+    chunks = [
+        chunk({"text": "Hm", "thought": True}, 90),
+        chunk({"text": "Ah", "thought": True}, 2_000),
+        chunk({"text": "Yes"}, 2_400, 1),
+        chunk({"text": "!"}, 2_400, 2),
+    ]
+    told = [event.usage for each in chunks for event in decoder.decode(each)]
+    assert told == [
+        Usage(input=5, reasoning=90),
+        Usage(input=5, reasoning=2_000),
+        Usage(input=5, reasoning=2_400),
+        None,
+    ]
+
+
 @pytest.mark.parametrize("end", [b"\r\n\r\n", b"\n\n", b"\r\r", b""])
 def test_lines_may_end_in_any_way(end):
     _, chunks = streamed(END.replace(b"\r\n\r\n", end))
