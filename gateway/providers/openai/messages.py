@@ -26,25 +26,28 @@ def fit_for(kind: Kind) -> Fit | None:
     words = sorted((*kind.renames_roles, *kind.refuses_in_messages))
     if not words:
         return None
-    # One look at the whole body, mostly in vain: a key or a role is always a string by itself.
+    # One look at them all, mostly in vain: a key or a role is always a string by itself.
     may_need_it = re.compile(b'"(?:' + b"|".join(re.escape(word).encode() for word in words) + b')"').search
     roles = {_encode(ours): msgspec.Raw(_encode(theirs)) for ours, theirs in kind.renames_roles.items()}
     refused = kind.refuses_in_messages
 
     def fit(body: JsonBody) -> msgspec.Raw | None:
         raw = body.fields.get("messages")
-        if raw is None or not may_need_it(body.raw):
+        if raw is None or not may_need_it(memoryview(raw)):
             return None
         try:
             messages = _decode(raw)
         except NOT_JSON:
             return None  # the provider has better words for what is wrong with it
+        is_changed = False
         for message in messages:
             for name in refused & message.keys():
                 del message[name]
+                is_changed = True
             role = message.get("role")
             if role is not None and (theirs := roles.get(bytes(role))) is not None:
                 message["role"] = theirs
-        return msgspec.Raw(_encode(messages))
+                is_changed = True
+        return msgspec.Raw(_encode(messages)) if is_changed else None
 
     return fit

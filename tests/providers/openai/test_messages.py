@@ -76,6 +76,17 @@ def test_messages_that_need_nothing_stay_the_bytes_that_came(kind):
     assert b'[ {"role" : "user","content":"caf\\u00e9"} ]' in b"".join(map(bytes, request.body))
 
 
+@pytest.mark.parametrize("kind", ["openai", "mistral"])
+def test_words_elsewhere_change_nothing_of_the_messages(kind):
+    came = b'[ {"role" : "user","content":"developer"} ]'
+    tools = b'[{"function":{"parameters":{"properties":{"images":{}}}}}]'
+    request = registry.dialect(account(kind)).encode(
+        json_call(b'{"model":"p","messages":' + came + b',"tools":' + tools + b"}"), TARGET
+    )
+
+    assert came in b"".join(map(bytes, request.body))
+
+
 def test_values_beside_what_changes_stay_the_bytes_that_came():
     body = b'{"model":"p","messages":[{"role":"developer","content":"caf\\u00e9", "x":1.50}]}'
     request = registry.dialect(account("zai")).encode(json_call(body), TARGET)
