@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.core.body import JsonBody
 from gateway.core.errors import unsupported
 from gateway.core.exchange import HttpHead, HttpRequest, Pieces
 from gateway.core.types import Call, Endpoint, Target
@@ -30,6 +31,11 @@ from gateway.providers.openai.usage import billed_chat_usage
 from gateway.providers.writers import writer_for
 
 _OWN = ("aspect_ratio", "resolution", "seed", "provider")
+_OTHER_MODELS = ("models", "preset")
+"""Fields that have another model answer than the target's: its fallbacks, and a preset with a model in it.
+
+https://openrouter.ai/docs/guides/routing · https://openrouter.ai/docs/guides/features/presets
+"""
 _OF_IMAGE_CONFIG = {"aspect_ratio": "aspect_ratio", "image_size": "resolution"}
 """A chat's words -> the images API's."""
 
@@ -50,6 +56,14 @@ class OpenRouter(OpenAI):
         if not _is_drawn(call, target):
             return super().decoder(call, target, head)
         return _Pictures(call, writer_for(call, target, time=self._clock.time()), self._kind, self._secrets)
+
+    def _fields(self, call: Call, body: JsonBody, target: Target) -> dict[str, msgspec.Raw]:
+        fields = super()._fields(call, body, target)
+        if "*" not in call.caller.models:
+            # A key for some models would else be a key for them all.
+            for name in _OTHER_MODELS:
+                fields.pop(name, None)
+        return fields
 
 
 class _Pictures(ChatByImages):

@@ -12,7 +12,7 @@ from openai.types import ImagesResponse
 
 from gateway.core.errors import Reason, UpstreamError
 from gateway.core.exchange import HttpHead
-from gateway.core.types import Capabilities, Endpoint, Feature, Needs, Target
+from gateway.core.types import Caller, Capabilities, Endpoint, Feature, Needs, Target
 from gateway.providers import registry
 from tests.providers.calls import TARGET, account, form_call, json_call
 
@@ -69,6 +69,12 @@ class TestChats:
 
         assert path == "/api/v1/chat/completions"
         assert body == {"model": "google/g", "messages": [], **own}
+
+    def test_a_key_for_some_models_gets_no_others_by_a_list_of_fallbacks(self, openrouter):
+        given = {"model": "p", "messages": [], "models": ["openai/o1-pro"], "preset": "dear", "provider": {}}
+        call = msgspec.structs.replace(json_call(given), caller=Caller(key="k", models=("p",)))
+
+        assert asked(openrouter, call)[1] == {"model": "google/g", "messages": [], "provider": {}}
 
     def test_comments_are_no_first_word(self, openrouter):
         decoder = openrouter.decoder(json_call({"model": "p"}, stream=True), TARGET, SSE)
