@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import contextlib
 import logging
 import re
@@ -12,6 +10,7 @@ from typing import Any
 import msgspec
 
 from gateway.core.body import NOT_JSON
+from gateway.core.encoded import from_base64
 from gateway.core.errors import NotKept
 from gateway.edge.asgi import Scope
 from gateway.media.store import MediaStore
@@ -68,8 +67,8 @@ def _link(store: MediaStore, base: str, item: dict[str, msgspec.Raw]) -> None:
         text = msgspec.json.decode(given, type=str | None)
         if text is None:
             return
-        data = base64.b64decode(text, validate=True)
-    except (*NOT_JSON, binascii.Error, ValueError):
+        data = from_base64(text)
+    except (*NOT_JSON, ValueError):
         raise NotKept("the provider sent an image that is no base64") from None
     link = msgspec.json.encode(base + store.keep(data))
     del item["b64_json"]

@@ -25,6 +25,7 @@ from gateway.core.errors import Reason, UpstreamError
 from gateway.core.types import Call, Endpoint, Event, Target
 from gateway.core.usage import Usage
 from gateway.providers.image_request import image_line
+from gateway.providers.image_writer import with_data
 from gateway.providers.media import Media
 from gateway.providers.writer import with_images
 from gateway.providers.writers import writer_for
@@ -104,7 +105,7 @@ def joined(
     usage = _together(target, parts)
     report = _report(call, parts, failures) if failures else None
     if call.endpoint is not Endpoint.CHAT and not call.stream:
-        return (_one_body(parts, usage, report),)
+        return (_one_body(parts, usage, report, time),)
     events = _written(call, target, parts, usage, time)
     return events if report is None else _with_report(events, report)
 
@@ -138,14 +139,15 @@ def _read(call: Call, whole: Event) -> Part:
     return Part(usage=Usage(), finish=whole.finish, fields=fields, items=items)
 
 
-def _one_body(parts: Sequence[Part], usage: Usage, report: dict[str, Any] | None) -> Event:
-    body: dict[str, Any] = {**parts[0].fields, "data": [item for part in parts for item in part.items]}
+def _one_body(parts: Sequence[Part], usage: Usage, report: dict[str, Any] | None, time: float) -> Event:
+    body: dict[str, Any] = {name: value for name, value in parts[0].fields.items() if name != "data"}
     stated = [_said(part.fields["usage"]) for part in parts if "usage" in part.fields]
     if stated:
         body["usage"] = _summed(stated, USAGE_DEPTH)
     if report is not None:
         body["sluice"] = report
-    return Event(msgspec.json.encode(body), usage=usage, finish=parts[0].finish)
+    data = with_data({"created": int(time), **body}, [item for part in parts for item in part.items])
+    return Event(data, usage=usage, finish=parts[0].finish)
 
 
 def _written(call: Call, target: Target, parts: Sequence[Part], usage: Usage, time: float) -> Sequence[Event]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from urllib.parse import unquote, unquote_to_bytes
 
 import msgspec
 
 from gateway.core.body import FormFile
+from gateway.core.encoded import from_base64
 from gateway.core.errors import InvalidRequest
 
 _NOT_PLAIN = ("%", "\n", " ")
@@ -66,8 +66,8 @@ class Media(msgspec.Struct, frozen=True):
         if self.url:
             raise ValueError("the content is at an address")
         try:
-            return base64.b64decode(self.base64, validate=True)
-        except binascii.Error as error:
+            return from_base64(self.base64)
+        except ValueError as error:
             raise ValueError("the content is no base64") from error
 
     def __repr__(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Sequence
@@ -16,6 +17,9 @@ from gateway.providers.base import Decoder, Dialect
 from gateway.wire.framing import Framer, framer
 
 MAX_ERROR_BODY = 64 * 1024
+LARGE_FRAME = 1024 * 1024
+"""A frame above this is translated in a thread: pictures in it are copied several times, each for some milliseconds.
+The loop has its turns between them."""
 
 
 class Provider(msgspec.Struct, frozen=True):
@@ -95,7 +99,10 @@ class Reply:
             return
         finally:
             self.waited_s += clock.monotonic() - began
-        self._decode(frames)
+        if frames and len(frames[0]) > LARGE_FRAME:  # only the first can have been gathered from many reads
+            await asyncio.to_thread(self._decode, frames)
+        else:
+            self._decode(frames)
         if not data and self._error is None:
             self._end(None)
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import threading
 
 import pytest
 
 from gateway.core.errors import Reason, UpstreamError
 from gateway.providers import registry
-from gateway.resilience.attempt import MAX_ERROR_BODY, Provider, attempt
+from gateway.providers.openai.dialect import OpenAI
+from gateway.providers.openai.reply import WholeReply
+from gateway.resilience.attempt import LARGE_FRAME, MAX_ERROR_BODY, Provider, attempt
 from tests.clock import FrozenClock
 from tests.pipeline.scene import DONE, chunk, served
 from tests.providers.calls import TARGET, account, json_call
@@ -146,3 +150,21 @@ async def test_waiting_is_the_time_in_which_nothing_came():
     await asyncio.gather(reply.read(), later())
 
     assert reply.waited_s == 2
+
+
+@pytest.mark.parametrize("size", [10, LARGE_FRAME])
+async def test_a_large_frame_is_translated_beside_the_loop(size, monkeypatch):
+    threads = []
+
+    class Watched(WholeReply):
+        def decode(self, frame):
+            threads.append(threading.get_ident())
+            return super().decode(frame)
+
+    monkeypatch.setattr(OpenAI, "_whole_reply", Watched)
+    body = json.dumps({"choices": [{"message": {"content": "a" * size}, "finish_reason": "stop"}]}).encode()
+
+    (event,) = await rest(await ask(ScriptedTransport(replied(body))))
+
+    assert event.data == body
+    assert (threads == [threading.get_ident()]) is (size < LARGE_FRAME)
