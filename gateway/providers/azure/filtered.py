@@ -21,8 +21,9 @@ from gateway.core.body import NOT_JSON
 from gateway.core.kinds import Kind
 from gateway.core.types import Call, Event
 from gateway.providers.openai.reply import WholeReply
-from gateway.providers.openai.stream import ChatStream, data_of
+from gateway.providers.openai.stream import ChatStream
 from gateway.providers.openai.values import EMPTY, is_given, said
+from gateway.providers.sse_data import sse_data
 
 _NO_MESSAGE = {"role": "assistant", "content": None, "refusal": None}
 _encode = msgspec.json.encode
@@ -51,7 +52,7 @@ class FilteredStream(ChatStream):
         # The usual one. A key can't be looked for in vain: quotes within text are escaped.
         if self._first and b'"delta"' in frame:
             return super().decode(frame)
-        data = data_of(frame)
+        data = sse_data(frame)
         if not data or data == b"[DONE]":
             return super().decode(frame)
         if b'"delta"' in data:

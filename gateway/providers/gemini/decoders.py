@@ -12,6 +12,7 @@ from gateway.core.exchange import Framing
 from gateway.core.types import Event
 from gateway.providers.base import WholeDecoder
 from gateway.providers.gemini.reply import Chunk, Reader, unreadable
+from gateway.providers.sse_data import sse_data
 from gateway.providers.writer import Writer
 
 _chunk = msgspec.json.Decoder(Chunk).decode
@@ -68,17 +69,8 @@ def _read(data: bytes) -> Sequence[Chunk]:
 
 
 def _data(frame: bytes) -> bytes:
-    """The data of one event. The usual one is a single line, whose end is white space to JSON.
-
-    An error in mid-stream may come as bare JSON, without ``data:``.
-    """
-    if frame.startswith(b"data: "):
-        end = frame.find(b"\n")
-        if end < 0 or end >= len(frame) - 3:
-            return frame[6:]
-    lines = frame.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
-    data = b"\n".join(line[5:].removeprefix(b" ") for line in lines if line.startswith(b"data:"))
-    if data:
+    """The data of one event. An error in mid-stream may come as bare JSON, without ``data:``."""
+    if data := sse_data(frame):
         return data
     bare = frame.strip()
     return bare if bare[:1] in (b"{", b"[") else b""

@@ -15,6 +15,7 @@ from gateway.core.usage import Usage
 from gateway.providers.openai.failure import broken_off, failure_in_reply
 from gateway.providers.openai.usage import billed_chat_usage, image_usage
 from gateway.providers.openai.values import BREAKS, BYTES_A_TOKEN, EMPTY, is_given, length, said, size, unreadable
+from gateway.providers.sse_data import sse_data
 from gateway.providers.writer import with_images
 
 
@@ -94,7 +95,7 @@ class ChatStream(_Stream):
         self._image_line = f"{needs.image_quality}/{needs.image_size}"
 
     def decode(self, frame: bytes) -> Sequence[Event]:
-        data = data_of(frame)
+        data = sse_data(frame)
         if not data:
             self._kept += frame
             return ()
@@ -162,7 +163,7 @@ class ImageStream(_Stream):
         self._images = 0
 
     def decode(self, frame: bytes) -> Sequence[Event]:
-        data = data_of(frame)
+        data = sse_data(frame)
         if not data:
             self._kept += frame
             return ()
@@ -187,16 +188,6 @@ class ImageStream(_Stream):
         return image_usage(
             frame.usage, self._call, images=self._images, quality=frame.quality or "", size=frame.size or ""
         )
-
-
-def data_of(frame: bytes) -> bytes:
-    """The data of one SSE frame, its lines joined; empty for comments. The usual frame is a single line."""
-    if frame.startswith(b"data: "):
-        end = frame.find(b"\n")
-        if end == len(frame) - 2:
-            return frame[6:end]
-    lines = frame.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
-    return b"\n".join(line[5:].removeprefix(b" ") for line in lines if line.startswith(b"data:"))
 
 
 def _tokens(delta: _Delta) -> int:
