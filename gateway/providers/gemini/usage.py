@@ -60,13 +60,16 @@ def usage_of(raw: msgspec.Raw, *, has_images: bool = False) -> Usage | None:
     spoken = _count(told.candidates_tokens_details, "AUDIO")
     if has_images and not drawn:
         drawn = written
-    text = prompt - cached - (images - cached_images) - (audio - cached_audio)
+    # Not every reply tells of what kind the cached ones are: no part may count them again.
+    fresh = max(prompt - cached, 0)
+    fresh_images = min(images - cached_images, fresh)
+    fresh_audio = min(audio - cached_audio, fresh - fresh_images)
     return Usage(
-        input=max(text, 0) + (told.tool_use_prompt_token_count or 0),
+        input=fresh - fresh_images - fresh_audio + (told.tool_use_prompt_token_count or 0),
         cached_input=max(cached - cached_images, 0),
-        image_input=images - cached_images,
+        image_input=fresh_images,
         cached_image_input=cached_images,
-        audio_input=audio - cached_audio,
+        audio_input=fresh_audio,
         output=max(written - drawn - spoken, 0),
         reasoning=told.thoughts_token_count or 0,
         image_output=drawn,

@@ -53,6 +53,15 @@ def test_cached_sound_is_cached_input():
     assert usage(given) == Usage(input=20, cached_input=80)
 
 
+def test_what_was_cached_counts_once_where_nothing_tells_of_what_kind_it_was():
+    given = {
+        "promptTokenCount": 1_000,
+        "cachedContentTokenCount": 900,
+        "promptTokensDetails": details(TEXT=300, IMAGE=600, AUDIO=100),
+    }
+    assert usage(given).total == 1_000
+
+
 def test_thoughts_that_were_counted_in_are_taken_out():
     given = {"promptTokenCount": 10, "candidatesTokenCount": 50, "thoughtsTokenCount": 40, "totalTokenCount": 60}
     assert usage(given) == Usage(input=10, output=10, reasoning=40)
