@@ -129,7 +129,7 @@ def _add_tools(body: Json, call: Call, chat: Chat) -> None:
     else:
         calling = {"mode": _MODES[choice]}
     stated = body.get("toolConfig")
-    body["toolConfig"] = {**(stated if isinstance(stated, dict) else {}), "functionCallingConfig": calling}
+    body["toolConfig"] = {**(camel_keys(stated) if isinstance(stated, dict) else {}), "functionCallingConfig": calling}
 
 
 def _declaration(tool: Tool) -> Json:

@@ -208,6 +208,14 @@ def test_googles_tools_stand_beside_functions():
     assert body({"web_search_options": {}})["tools"] == [{"googleSearch": {}}]
 
 
+def test_a_tool_choice_goes_before_googles_own_however_it_is_spelt():
+    own = {"tool_config": {"function_calling_config": {"mode": "ANY"}, "retrieval_config": {"language_code": "de"}}}
+    assert body({"tools": [TOOL], "tool_choice": "none", "google": own})["toolConfig"] == {
+        "functionCallingConfig": {"mode": "NONE"},
+        "retrievalConfig": {"language_code": "de"},
+    }
+
+
 def test_a_cached_content_is_named():
     assert body({"cached_content": "cachedContents/1"})["cachedContent"] == "cachedContents/1"
 
