@@ -24,6 +24,8 @@ class Family(msgspec.Struct, frozen=True):
     """Writes images."""
     is_imagen: bool = False
     """Draws by ``:predict`` and does nothing else."""
+    takes_instructions: bool = True
+    """False: a ``systemInstruction`` is an error to it. https://ai.google.dev/gemma/docs/core/prompt-structure"""
 
     @classmethod
     def of(cls, model: str) -> Family:
@@ -38,6 +40,7 @@ class Family(msgspec.Struct, frozen=True):
             is_lite="-lite" in name,
             is_image="-image" in name,
             is_imagen=name.startswith("imagen"),
+            takes_instructions=not name.startswith(("gemma-3-", "gemma-3n-")),
         )
 
     @property

@@ -38,8 +38,9 @@ def chat_body(call: Call, target: Target, *, is_vertex: bool) -> Json:
     own = own_fields(call)
     system = instructions(chat.messages)
     contents = Conversation(chat.messages, family, is_vertex=is_vertex).contents
-    if not contents and system:
-        contents, system = [{"role": "user", "parts": system}], []
+    if system and not (contents and family.takes_instructions):
+        # Turns of one side may follow one another.
+        contents, system = [{"role": "user", "parts": system}, *contents], []
     body: Json = {**own, "contents": contents}
     if system:
         body["systemInstruction"] = {"parts": system}

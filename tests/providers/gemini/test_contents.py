@@ -55,6 +55,16 @@ def test_instructions_alone_are_what_the_user_says():
     assert sent == {"contents": [{"role": "user", "parts": [{"text": "Tell a joke."}]}]}
 
 
+def test_instructions_are_what_the_user_says_first_to_a_model_that_takes_none():
+    sent = body({"messages": [user("Hello"), {"role": "system", "content": "Be brief."}]}, "gemma-3-27b-it")
+    assert sent == {
+        "contents": [
+            {"role": "user", "parts": [{"text": "Be brief."}]},
+            {"role": "user", "parts": [{"text": "Hello"}]},
+        ]
+    }
+
+
 def test_a_picture_among_the_instructions_can_not_be_said():
     picture = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}}
     with pytest.raises(UpstreamError) as caught:
