@@ -12,7 +12,8 @@ from gateway.core.errors import InvalidRequest
 DEEPEST = 100
 _TAKEN = frozenset({"$ref", "type", "const", "default", "description", "title", "required"})
 _FORMATS = frozenset({"date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"})
-_DEFINITIONS = ("$defs", "definitions", "properties")
+_PLACES = ("$defs", "definitions")
+_DEFINITIONS = (*_PLACES, "properties")
 _CHOICES = {"anyOf": "anyOf", "allOf": "allOf", "oneOf": "anyOf"}
 _SILENT = frozenset({"additionalProperties", "$schema", "$id", "items"})
 """Said otherwise, or not worth saying."""
@@ -20,14 +21,34 @@ _PRIMITIVE = (str, int, float, bool, type(None))
 
 
 class CannotSay(ValueError):
-    """The schema wants what the subset has no word for: an object with any keys, or no type at all."""
+    """The schema wants what the subset has no word for: an object with any keys, no type at all, or itself."""
 
 
 def strict(schema: dict[str, Any]) -> dict[str, Any]:
     """``schema`` within the subset. What it bounds beyond that (``minimum``, ``maxLength``) goes into descriptions,
     where the model reads it. Raises CannotSay, and InvalidRequest for what is no schema.
     """
-    return _strict(schema, 0)
+    made = _strict(schema, 0)
+    definitions = {f"#/{place}/{name}": each for place in _PLACES for name, each in dict(made.get(place) or {}).items()}
+    to = {place: _references(each) for place, each in definitions.items()}
+    if not _references(made) <= definitions.keys():
+        raise CannotSay("a reference to what is no definition of the schema's own")
+    while plain := [place for place, others in to.items() if not others]:
+        to = {place: others.difference(plain) for place, others in to.items() if others}
+    if to:
+        raise CannotSay("a schema that holds itself")
+    return made
+
+
+def _references(schema: Any) -> set[str]:
+    """All that ``schema`` points to, at any depth; a constant that looks like a reference counts too."""
+    if isinstance(schema, list):
+        return {found for each in schema for found in _references(each)}
+    if not isinstance(schema, dict):
+        return set()
+    own = schema.get("$ref")
+    inner = {found for each in schema.values() for found in _references(each)}
+    return inner | {own} if isinstance(own, str) else inner
 
 
 def _strict(schema: Any, depth: int) -> dict[str, Any]:
@@ -45,6 +66,7 @@ def _strict(schema: Any, depth: int) -> dict[str, Any]:
             known[name] = value
         elif name not in _SILENT:
             beyond[name] = value
+    _join_reference(schema, known)
     if "$ref" in known:  # nothing but definitions may stand beside it
         return {name: value for name, value in known.items() if name in ("$ref", *_DEFINITIONS)}
     _close(schema, known)
@@ -52,6 +74,16 @@ def _strict(schema: Any, depth: int) -> dict[str, Any]:
         said = ", ".join(f"{name}: {value}" for name, value in beyond.items())
         known["description"] = f"{known.get('description', '')} ({said})".strip()
     return known
+
+
+def _join_reference(schema: dict[str, Any], known: dict[str, Any]) -> None:
+    """A reference alone in its ``allOf`` may as well stand by itself; among others it is refused."""
+    if schema.keys() >= {"anyOf", "oneOf"}:
+        raise CannotSay("two choices at once")
+    if any("$ref" in each for each in known.get("allOf", ())):
+        if len(known["allOf"]) > 1:
+            raise CannotSay("references that hold together")
+        known |= known.pop("allOf")[0]
 
 
 def _held(name: str, value: Any, depth: int) -> Any:

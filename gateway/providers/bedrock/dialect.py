@@ -17,7 +17,7 @@ from gateway.providers.bedrock.failure import failure
 from gateway.providers.bedrock.models import Model
 from gateway.providers.bedrock.reading import Reading
 from gateway.providers.bedrock.reply import StreamedReply, WholeReply
-from gateway.providers.bedrock.tools import answers_by_tool
+from gateway.providers.bedrock.tools import may_answer_by_tool
 from gateway.providers.writers import writer_for
 
 
@@ -56,7 +56,7 @@ class Bedrock:
         if target.endpoint_for(call) is not Endpoint.CHAT:
             return images.DrawnReply(writer, images.image_line(call, target), self._secrets)
         model = Model.of(target.model)
-        reading = Reading(writer, is_claude=model.claude is not None, by_tool=answers_by_tool(call, model))
+        reading = Reading(writer, is_claude=model.claude is not None, by_tool=may_answer_by_tool(call))
         if _is_streamed(call) and head.media_type != b"application/json":
             return StreamedReply(writer, reading, self._secrets)
         return WholeReply(writer, reading)

@@ -70,7 +70,7 @@ class Reading:
     """One reply on its way from Converse's words to the writer's."""
 
     def __init__(self, writer: Writer, *, is_claude: bool, by_tool: bool) -> None:
-        """``by_tool``: the answer is the input of a tool that the request made the model call."""
+        """``by_tool``: the answer may be the input of a tool that the request made the model call."""
         self._writer = writer
         self._format = CLAUDE if is_claude else OURS
         self._by_tool = by_tool

@@ -12,7 +12,7 @@ from gateway.core.types import Call, Endpoint, Target
 from gateway.providers.bedrock.blocks import Blocks, image_block
 from gateway.providers.bedrock.models import Model
 from gateway.providers.bedrock.thinking import Thinking, thinking
-from gateway.providers.bedrock.tools import Tools, answers_by_tool, tools_of
+from gateway.providers.bedrock.tools import Tools, tools_of
 from gateway.providers.bedrock.turns import CLAUDE, OURS, Turns
 from gateway.providers.chat import Chat, own_field
 from gateway.providers.image_request import ImageRequest
@@ -47,8 +47,7 @@ def body_of(call: Call, target: Target) -> Body:
         raise unsupported(
             "messages", "this model doesn't go on with a message of the assistant's: the last must be a user's"
         )
-    by_tool = answers_by_tool(call, model)
-    tools = tools_of(chat, model, turns, blocks, own_field(call, "system_tools"), by_tool=by_tool)
+    tools = tools_of(chat, model, turns, blocks, own_field(call, "system_tools"))
     thought = thinking(chat, model, may_think=not tools.is_forced and not turns.lacks_thought)
     body: Body = {"messages": turns.messages}
     system = [*turns.system, *tools.instructions]

@@ -5,12 +5,14 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ToolConfigur
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import msgspec
 
 from gateway.core.errors import unsupported
 from gateway.core.types import Call, Feature
+from gateway.providers.anthropic.schema import CannotSay, strict
 from gateway.providers.bedrock.blocks import Block, Blocks
 from gateway.providers.bedrock.models import Model
 from gateway.providers.bedrock.turns import Turns
@@ -37,19 +39,21 @@ class Tools(msgspec.Struct):
     """A tool has to be called."""
 
 
-def answers_by_tool(call: Call, model: Model) -> bool:
-    """Whether the answer comes as the input of ``JSON_TOOL``. Known without reading the body again."""
-    return Feature.JSON_SCHEMA in call.needs.features and not model.writes_schemas
+def may_answer_by_tool(call: Call) -> bool:
+    """Whether a call of ``JSON_TOOL`` is the answer: it is no tool of the client's then. Known without reading the
+    body again.
+    """
+    return Feature.JSON_SCHEMA in call.needs.features
 
 
-def tools_of(chat: Chat, model: Model, turns: Turns, blocks: Blocks, system_tools: Any, *, by_tool: bool) -> Tools:
+def tools_of(chat: Chat, model: Model, turns: Turns, blocks: Blocks, system_tools: Any) -> Tools:
     """Raises UpstreamError (UNSUPPORTED) for a choice that the model can't be given."""
     found = Tools(fields={}, instructions=[])
     specs = [each for tool in chat.tools or () for each in _spec(tool, model, blocks)]
     specs += [{"systemTool": {"name": name}} for name in _names(system_tools)]
     choice = _choice(chat) if specs else None
-    wants_schema = chat.response_format is not None and chat.response_format.type == "json_schema"
-    if chat.response_format is not None and chat.response_format.type == "json_object":
+    schema = _schema(chat)
+    if chat.response_format is not None and chat.response_format.type != "text" and schema is None:
         found.instructions.append({"text": ONLY_JSON})
     if (not specs or chat.tool_choice == "none") and (turns.called or turns.has_results):
         # Converse wants to know the tools whose calls and results it is shown.
@@ -58,16 +62,15 @@ def tools_of(chat: Chat, model: Model, turns: Turns, blocks: Blocks, system_tool
         found.instructions.append({"text": ONLY_WORDS})
     elif chat.tool_choice == "none":
         specs, choice = [], None
-    if wants_schema:
-        schema = (chat.response_format.json_schema if chat.response_format else None) or Schema()
-        if by_tool:
-            specs, choice = [*specs, _answer(schema, chat)], {"any": {}} if specs else {"tool": {"name": JSON_TOOL}}
-        else:
-            found.format = _format(schema)
+    if schema is not None:
+        _refuse_namesake(chat)
+        found.format = _format(schema) if model.writes_schemas else None
+        if found.format is None:
+            specs, choice = [*specs, _answer(schema)], {"any": {}} if specs else {"tool": {"name": JSON_TOOL}}
     if specs:
         found.is_forced = choice is not None
         if found.is_forced and not model.forces_tools:
-            what = "response_format" if by_tool and wants_schema else "tool_choice"
+            what = "tool_choice" if schema is None or found.format is not None else "response_format"
             raise unsupported(what, f"'{what}': this model can't be made to call a tool at Bedrock")
         found.config = {"tools": specs, **({"toolChoice": choice} if choice else {})}
         if chat.parallel_tool_calls is False and chat.tools:
@@ -81,7 +84,8 @@ def _spec(tool: Tool, model: Model, blocks: Blocks) -> list[Block]:
     if function.description and not function.description.isspace():
         spec["description"] = function.description
     if function.strict and model.writes_schemas:
-        spec["strict"] = True
+        with contextlib.suppress(CannotSay):  # then the schema is but described, as to models without strict tools
+            spec |= {"inputSchema": {"json": strict(function.parameters or _ANYTHING)}, "strict": True}
     return [{"toolSpec": spec}, *(blocks.cache_point(tool.cache_control) if model.caches_tools else ())]
 
 
@@ -89,16 +93,30 @@ def _bare(name: str) -> Block:
     return {"toolSpec": {"name": name, "inputSchema": {"json": _ANYTHING}}}
 
 
-def _answer(schema: Schema, chat: Chat) -> Block:
+def _schema(chat: Chat) -> Schema | None:
+    """What the answer is to follow; None if it needs no schema, or was given none."""
+    asked = chat.response_format.json_schema if chat.response_format is not None else None
+    return asked if asked is not None and asked.schema is not None else None
+
+
+def _refuse_namesake(chat: Chat) -> None:
     if any(tool.function.name == JSON_TOOL for tool in chat.tools or ()):
         raise unsupported("response_format", f"a tool named {JSON_TOOL} stands in the way of an answer in JSON")
+
+
+def _answer(schema: Schema) -> Block:
     spec: Block = {"name": JSON_TOOL, "inputSchema": {"json": schema.schema or _ANYTHING}}
     spec["description"] = schema.description or "Give the answer by calling this, and only this."
     return {"toolSpec": spec}
 
 
-def _format(schema: Schema) -> dict[str, Any]:
-    definition = {"schema": msgspec.json.encode(schema.schema or {"type": "object"}).decode(), "name": schema.name}
+def _format(schema: Schema) -> dict[str, Any] | None:
+    """None for a schema beyond the subset that Bedrock compiles, which is Anthropic's: the rest is an error 400."""
+    try:
+        within = strict(schema.schema or {})
+    except CannotSay:
+        return None
+    definition = {"schema": msgspec.json.encode(within).decode(), "name": schema.name}
     if schema.description:
         definition["description"] = schema.description
     return {"type": "json_schema", "structure": {"jsonSchema": definition}}

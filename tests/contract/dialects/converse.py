@@ -243,7 +243,13 @@ def typed(value: Any, shape: Shape, at: str = "body") -> Any:
 
 
 def same_request(exchange: dict[str, Any], body: dict[str, Any]) -> None:
-    assert _plain(body) == _plain(exchange["request"]["body"])
+    recorded = _plain(exchange["request"]["body"])
+    schema = recorded.get("outputConfig", {}).get("schema", {})
+    if "$ref" in json.dumps(schema.get("$defs", {})):
+        # A schema that holds itself, which Bedrock doesn't compile (the exchange is an error 500): a tool's input.
+        (spec,) = body.pop("toolConfig")["tools"]
+        assert spec["toolSpec"]["inputSchema"]["json"] == recorded.pop("outputConfig")["schema"]
+    assert _plain(body) == recorded
 
 
 def _plain(body: dict[str, Any]) -> dict[str, Any]:

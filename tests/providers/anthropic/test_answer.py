@@ -127,6 +127,44 @@ def test_what_the_subset_can_not_say_is_known(schema):
         strict(schema)
 
 
+def holds(of, **definitions):
+    return {"type": "object", "properties": {"of": of}, "$defs": definitions}
+
+
+TEXT = {"type": "string"}
+TREE = holds({"$ref": "#/$defs/n"}, n={"type": "array", "items": {"$ref": "#/$defs/n"}})
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        TREE,
+        holds({"$ref": "#/$defs/a"}, a=holds({"$ref": "#/$defs/b"}), b=holds({"$ref": "#/$defs/a"})),
+        holds({"$ref": "#"}),
+        holds({"$ref": "https://schemas.test/a"}),
+        holds({"allOf": [{"$ref": "#/$defs/a"}, TEXT]}, a=TEXT),
+        holds({"anyOf": [TEXT], "oneOf": [{"type": "null"}]}),
+    ],
+)
+def test_a_schema_that_holds_itself_or_two_at_once_is_beyond_the_subset(schema):
+    with pytest.raises(CannotSay):
+        strict(schema)
+
+
+def test_a_reference_within_the_schema_is_kept_and_one_alone_stands_alone():
+    given = holds(
+        {"allOf": [{"$ref": "#/$defs/a"}], "default": "x"}, a={"items": {"$ref": "#/$defs/b"}, "type": "array"}, b=TEXT
+    )
+    made = strict(given)
+
+    assert made["properties"] == {"of": {"$ref": "#/$defs/a"}}
+    assert made["$defs"] == given["$defs"]
+
+
+def test_a_schema_that_holds_itself_is_a_tools():
+    assert sent(response_format=asks(TREE))["tools"][0]["input_schema"] == TREE
+
+
 def test_a_bottomless_schema_is_the_clients_fault():
     schema = {"type": "string"}
     for _ in range(200):

@@ -24,7 +24,9 @@ from tests.providers.bedrock.asking import (
     body_of,
     called,
     chat_call,
+    read_whole,
     refused,
+    reply,
     sent,
     target,
     tool,
@@ -32,6 +34,7 @@ from tests.providers.bedrock.asking import (
 from tests.providers.calls import json_call
 
 SCHEMA = {"type": "object", "properties": {"x": {"type": "integer"}}}
+CLOSED = {**SCHEMA, "additionalProperties": False}
 FORMAT = {"type": "json_schema", "json_schema": {"name": "point", "schema": SCHEMA, "strict": True}}
 
 
@@ -86,7 +89,7 @@ def test_what_converse_cannot_say_is_refused(fields, param):
 
 
 def test_tools_are_specs():
-    strict = tool("strict", strict=True, description="d")
+    strict = tool("strict", strict=True, description="d", parameters=SCHEMA)
     config = sent(tools=[tool(description=" "), strict], tool_choice="auto", model=NEW_CLAUDE)["toolConfig"]
     assert config == {
         "tools": [
@@ -95,13 +98,15 @@ def test_tools_are_specs():
                 "toolSpec": {
                     "name": "strict",
                     "description": "d",
-                    "inputSchema": {"json": {"type": "object"}},
+                    "inputSchema": {"json": CLOSED},
                     "strict": True,
                 }
             },
         ]
     }
-    assert "strict" not in sent(tools=[tool(strict=True)])["toolConfig"]["tools"][0]["toolSpec"]
+    assert "strict" not in sent(tools=[tool(strict=True, parameters=SCHEMA)])["toolConfig"]["tools"][0]["toolSpec"]
+    free = sent(tools=[tool(strict=True)], model=NEW_CLAUDE)["toolConfig"]["tools"][0]["toolSpec"]
+    assert free == {"name": "look", "inputSchema": {"json": {"type": "object"}}}
 
 
 @pytest.mark.parametrize(
@@ -138,8 +143,29 @@ def test_one_tool_at_a_time_is_claude_s_own_word():
 def test_an_answer_by_a_schema_is_converse_s_own_where_the_model_can():
     body = sent(response_format=FORMAT, model=NEW_CLAUDE)
     definition = body["outputConfig"]["textFormat"]["structure"]["jsonSchema"]
-    assert (definition["name"], json.loads(definition["schema"])) == ("point", SCHEMA)
+    # An object that is not closed is an error 400 there.
+    assert (definition["name"], json.loads(definition["schema"])) == ("point", CLOSED)
     assert "toolConfig" not in body
+    assert refused(response_format=FORMAT, model=NEW_CLAUDE, tools=[tool(JSON_TOOL)]).param == "response_format"
+
+
+def test_an_answer_by_a_schema_that_bedrock_does_not_compile_is_a_tool_s_input():
+    node = {"type": "object", "properties": {"next": {"$ref": "#/$defs/node"}}}
+    schema = {**node, "$defs": {"node": node}}
+    format = {"type": "json_schema", "json_schema": {"name": "list", "schema": schema}}
+    body = sent(response_format=format, model=NEW_CLAUDE)
+    assert body["toolConfig"]["tools"][0]["toolSpec"]["inputSchema"] == {"json": schema}
+    assert "outputConfig" not in body
+    answer = {"toolUse": {"toolUseId": "t", "name": JSON_TOOL, "input": {"next": {}}}}
+    call = chat_call(response_format=format)
+    told, _ = read_whole(reply(answer, stop="tool_use"), model=NEW_CLAUDE, call=call)
+    assert told["choices"][0]["message"]["content"] == '{"next": {}}'
+
+
+def test_json_after_no_schema_is_asked_for_in_words():
+    body = sent(response_format={"type": "json_schema", "json_schema": {"name": "any"}}, model=NEW_CLAUDE)
+    assert body["system"] == [{"text": ONLY_JSON}]
+    assert "outputConfig" not in body
 
 
 @pytest.mark.parametrize("model", [CLAUDE, NOVA])
