@@ -83,11 +83,10 @@ def provider_off(ask: Ask, target: Target) -> Lack | None:
 
 def endpoint(ask: Ask, target: Target) -> Lack | None:
     call = ask.call
-    own = target.capabilities.endpoints
-    if own is None or call.endpoint in own or target.endpoint_for(call) is not None:
+    if target.endpoint_for(call) is not None:
         return None
     refused = f"does not serve /v1/{call.endpoint}"
-    if call.endpoint is not Endpoint.CHAT or not own & DRAWING:
+    if call.endpoint is not Endpoint.CHAT or not DRAWING & (target.capabilities.endpoints or frozenset()):
         return Lack("endpoint", refused, "model")
     if Feature.IMAGE_OUTPUT not in call.needs.features:
         return Lack(
@@ -100,12 +99,12 @@ def endpoint(ask: Ask, target: Target) -> Lack | None:
 
 def features(ask: Ask, target: Target) -> Lack | None:
     call = ask.call
-    able, own = target.capabilities.features, target.capabilities.endpoints
+    able = target.capabilities.features
     needed = call.needs.features
     if ask.links_are_kept and Feature.IMAGE_LINKS in needed:
         needed -= {Feature.IMAGE_LINKS}
     is_streamed = call.stream
-    if own is not None and call.endpoint not in own:
+    if target.endpoint_for(call) is not call.endpoint:
         is_streamed = False  # the translation streams what came whole
         if call.endpoint is Endpoint.CHAT:
             needed -= SAID_BY_IMAGES

@@ -7,7 +7,7 @@ values in between stay the bytes that the client sent. https://platform.openai.c
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -33,7 +33,6 @@ from gateway.providers.openai.reply import WholeReply
 from gateway.providers.openai.stream import ChatStream, ImageStream
 from gateway.providers.writers import writer_for
 
-SHORTEST_SECRET = 8
 LARGE = 64 * 1024
 """A value above this is sent from where it lies; below it a copy costs less than another piece."""
 
@@ -62,15 +61,15 @@ class OpenAI:
         self._origin = Origin.of(base)
         prefix = urlsplit(base).path
         self._paths = {endpoint: f"{prefix}/{endpoint.value}".encode() for endpoint in Endpoint}
-        self._headers = _headers(account, self.credential(account.api_key) if account.api_key else {})
+        credential = self.credential(account.api_key) if account.api_key else {}
+        self._headers = account.headers_over({"user-agent": "sluice", "accept": "*/*", **credential})
         self._json_headers: tuple[Header, ...] = ((b"content-type", b"application/json"), *self._headers)
         self._dropped = kind.refuses | {"route"}
         self._fit = fit_for(kind)
         if bends := bends_of(kind):
             self._whole_reply = partial(BentReply, bends=bends)
             self._chat_stream = partial(BentStream, bends=bends)
-        # A header may be the credential. What is shorter than any key is a word, and words are not struck out.
-        self._secrets = [text for text in (account.api_key, *account.headers.values()) if len(text) >= SHORTEST_SECRET]
+        self._secrets = account.secrets
 
     @staticmethod
     def credential(api_key: str) -> dict[str, str]:
@@ -78,11 +77,11 @@ class OpenAI:
         return {"authorization": f"Bearer {api_key}"}
 
     def encode(self, call: Call, target: Target) -> HttpRequest:
-        own = target.capabilities.endpoints
-        if own is not None and call.endpoint not in own:
-            return self._translated(call, target)
+        endpoint = target.endpoint_for(call)
+        if endpoint is not call.endpoint:
+            return self._translated(call, target, endpoint)
         body = call.body
-        path = self._path(call.endpoint, target)
+        path = self._path(endpoint, target)
         if isinstance(body, JsonBody):
             pieces = _splice(self._fields(call, body, target))
             return HttpRequest(b"POST", self._origin, path, self._json_headers, pieces)
@@ -112,9 +111,8 @@ class OpenAI:
         headers = ((b"content-type", form.content_type), *self._headers)
         return HttpRequest(b"POST", self._origin, path, headers, form)
 
-    def _translated(self, call: Call, target: Target) -> HttpRequest:
-        """The request to the endpoint that serves ``call`` in the place of its own."""
-        endpoint = target.endpoint_for(call)
+    def _translated(self, call: Call, target: Target, endpoint: Endpoint | None) -> HttpRequest:
+        """The request to ``endpoint``, which serves ``call`` in the place of its own."""
         if endpoint is None:
             raise unsupported("model", f"{target.model} does not serve /v1/{call.endpoint}")
         request = ImageRequest.of(call, target)
@@ -183,9 +181,8 @@ class OpenAI:
 
 
 def is_translated(call: Call, target: Target) -> bool:
-    """Another endpoint of ``target`` than the one that was asked for serves ``call``."""
-    own = target.capabilities.endpoints
-    return own is not None and call.endpoint not in own
+    """Another endpoint of ``target`` than the one that was asked for is to serve ``call``, if any does."""
+    return target.endpoint_for(call) is not call.endpoint
 
 
 def _takes_response_format(target: Target) -> bool:
@@ -200,12 +197,6 @@ def _takes_response_format(target: Target) -> bool:
 def _as_drawn(call: Call, target: Target) -> Call:
     """``call`` with the size that is drawn for it: what is billed, where the reply doesn't say."""
     return replace(call, needs=replace(call.needs, image_size=size_for(call, target)))
-
-
-def _headers(account: Account, credential: Mapping[str, str]) -> tuple[Header, ...]:
-    headers = {"user-agent": "sluice", "accept": "*/*", **credential}
-    headers.update({name.lower(): value for name, value in account.headers.items()})
-    return tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items())
 
 
 def _with_usage(options: msgspec.Raw | None) -> msgspec.Raw:
