@@ -18,8 +18,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
 from gateway.core.clock import Clock
-from gateway.core.errors import UpstreamError
-from gateway.core.types import Call, Outcome, Target
+from gateway.core.errors import Reason, UpstreamError
+from gateway.core.types import Call, Endpoint, Outcome, Target
 from gateway.health.breaker import Breakers
 from gateway.health.vitals import Vitals
 from gateway.limits.estimate import worst_case
@@ -89,7 +89,7 @@ class Pipeline:
                 route=decision.ranked[0].route,
                 are_last_resorts=decision.ranked[0].is_last_resort,
             )
-            ask = partial(self._ask, record, ledger, deadline)
+            ask = partial(self._ask, record, ledger, course, deadline)
             meter = await self._failover.first(course, ask, deadline)
             record.served_by = meter.target
             record.ttft_s = self._clock.monotonic() - call.received_at
@@ -100,7 +100,7 @@ class Pipeline:
         finally:
             self._leave(record, ledger, meter)
 
-    async def _ask(self, record: Record, ledger: Ledger, deadline: float, target: Target) -> Meter:
+    async def _ask(self, record: Record, ledger: Ledger, course: Course, deadline: float, target: Target) -> Meter:
         """One attempt on ``target``, noted from its start."""
         provider, call, clock = self._providers[target.provider], record.call, self._clock
         parts = split(call, target)
@@ -115,6 +115,8 @@ class Pipeline:
         try:
             if len(requests) == 1:
                 reply = await attempt(provider, call, target, requests[0], deadline=deadline, clock=clock)
+                if call.endpoint is Endpoint.CHAT and course.goes_on_if_filtered:
+                    await _refuse_filtered(reply)
             else:
                 reply = await fan_out(provider, call, target, parts, requests, deadline=deadline, clock=clock)
         except UpstreamError as error:
@@ -141,3 +143,15 @@ class Pipeline:
             ledger.settle(bill.consumption)
             held_nanousd = ledger.held_nanousd
         self._observe(record.outcome(bill, held_nanousd=held_nanousd, now=self._clock.monotonic()))
+
+
+async def _refuse_filtered(reply: Reply) -> None:
+    """Let go of a reply that a content filter ended before it said anything: raises UpstreamError (CONTENT_FILTER)."""
+    try:
+        is_filtered = await reply.is_filtered()
+    except BaseException:
+        reply.close()
+        raise
+    if is_filtered:
+        reply.close()
+        raise UpstreamError(Reason.CONTENT_FILTER, "the provider's content filter ended the reply", status=reply.status)

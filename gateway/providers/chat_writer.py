@@ -51,7 +51,7 @@ class ChunkWriter:
 
     def refusal(self, text: str) -> None:
         if text:
-            self._delta({"refusal": text}, text)
+            self._delta({"refusal": text}, "")  # a filter's words, not the model's: nobody counts them
 
     def thought(self, thought: Thought) -> None:
         delta: dict[str, Any] = {"reasoning_details": [thought]}

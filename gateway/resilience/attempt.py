@@ -17,6 +17,8 @@ from gateway.providers.base import Decoder, Dialect
 from gateway.wire.framing import Framer, framer
 
 MAX_ERROR_BODY = 64 * 1024
+FILTERED = "content_filter"
+"""OpenAI's finish reason of a reply that a content filter ended."""
 LARGE_FRAME = 1024 * 1024
 """A frame above this is translated in a thread: pictures in it are copied several times, each for some milliseconds.
 The loop has its turns between them."""
@@ -82,6 +84,26 @@ class Reply:
                 raise self._error
             if self._has_ended:
                 raise self._broke or UpstreamError(Reason.UNREADABLE, "the provider's reply is empty")
+            await self._receive()
+
+    async def is_filtered(self) -> bool:
+        """Whether a content filter ended the reply before it said anything. Waits until that is known: for the first
+        word or the end. What was read is kept for ``read``.
+
+        Words that came together with the end count for none: nobody was shown them.
+        """
+        ready = self._ready
+        seen = 0
+        while True:
+            while seen < len(ready):
+                event = ready[seen]
+                if event.finish is not None:
+                    return event.finish == FILTERED
+                if event.tokens:
+                    return False
+                seen += 1
+            if self._error is not None or self._has_ended:
+                return False
             await self._receive()
 
     def close(self) -> None:

@@ -53,6 +53,13 @@ class Course:
         """The target just handed out is to be asked even if it is out: none is left that may do better."""
         return self._are_last_resorts or not any(self._is_large_enough(target) for target in self._fresh)
 
+    @property
+    def goes_on_if_filtered(self) -> bool:
+        """A reply that a content filter ended may be taken elsewhere, and there is a target left for it."""
+        if not self._goes_on_after_content_filter or self._left <= 1:
+            return False
+        return any(self._is_large_enough(target) for target in self._fresh)
+
     def tries(self, target: Target) -> int:
         """How often ``target`` has failed in this call."""
         return sum(failure.target is target for failure in self.failures)

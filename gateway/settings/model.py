@@ -89,7 +89,9 @@ class Route(Section):
         default=True, description="Whether another target or model may be tried when the first fails."
     )
     fallback_on_content_filter: bool = Field(
-        default=False, description="Whether a refusal for its content may be taken to another target."
+        default=False,
+        description="Whether a refusal for its content may be taken to another target: an error, or a chat's reply "
+        "that a content filter ended before it said anything. The last target's goes to the client as it came.",
     )
     providers: RouteProviders = Field(default_factory=RouteProviders, description="Which providers may be used.")
 

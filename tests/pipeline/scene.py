@@ -11,7 +11,7 @@ import msgspec
 from gateway.core.body import JsonBody
 from gateway.core.errors import UpstreamError
 from gateway.core.money import NANOUSD, Price
-from gateway.core.types import Call, Caller, Endpoint, Event, Model, Needs, Outcome, Target
+from gateway.core.types import Call, Caller, Endpoint, Event, Model, Needs, Outcome, Route, Target
 from gateway.health.breaker import Breakers
 from gateway.health.vitals import Vitals
 from gateway.limits.base import Consumption
@@ -29,6 +29,7 @@ from gateway.state.memory import MemoryStore
 from tests.clock import FrozenClock
 from tests.transport import SSE, Replied, ScriptedTransport, replied
 
+ANY = Route()
 PRICE = Price(input=NANOUSD, output=10 * NANOUSD)
 """1,000 nano-dollars a token read, 10,000 a token written."""
 USAGE = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
@@ -83,7 +84,12 @@ class Scene:
     """The model ``m`` on the providers ``a``, ``b`` and so on, each with its own transport."""
 
     def __init__(
-        self, *transports: ScriptedTransport, budget_usd: float = 1, price: Price | None = PRICE, **limits
+        self,
+        *transports: ScriptedTransport,
+        budget_usd: float = 1,
+        price: Price | None = PRICE,
+        route: Route = ANY,
+        **limits,
     ) -> None:
         self.clock = FrozenClock()
         self.store = MemoryStore(self.clock)
@@ -100,7 +106,9 @@ class Scene:
         ids = itertools.count()
         self.naps: list[float] = []
         self.pipeline = Pipeline(
-            router=Router({"m": Model(name="m", targets=tuple(self.targets))}, self.vitals, self.breakers, Random(1)),
+            router=Router(
+                {"m": Model(name="m", targets=tuple(self.targets), route=route)}, self.vitals, self.breakers, Random(1)
+            ),
             providers={
                 name: Provider(name, registry.dialect(_account(name)), transport)
                 for name, transport in zip(names, transports, strict=True)
