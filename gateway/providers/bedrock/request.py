@@ -48,7 +48,8 @@ def body_of(call: Call, target: Target) -> Body:
             "messages", "this model doesn't go on with a message of the assistant's: the last must be a user's"
         )
     tools = tools_of(chat, model, turns, blocks, own_field(call, "system_tools"))
-    thought = thinking(chat, model, may_think=not tools.is_forced and not turns.lacks_thought)
+    may_think = not tools.is_forced and not turns.lacks_thought
+    thought = thinking(chat, model, may_think=may_think, writes=target.capabilities.max_output_tokens)
     body: Body = {"messages": turns.messages}
     system = [*turns.system, *tools.instructions]
     if system:
@@ -114,6 +115,10 @@ def _add_own(body: Body, call: Call, fields: Body) -> None:
         value = own_field(call, _SNAKES[name]) if given is None else given
         if value is not None:
             body[name] = value
+    latency = body.get("performanceConfig")
+    if isinstance(latency, dict) and latency.get("latency") not in (None, "standard"):
+        # https://docs.aws.amazon.com/bedrock/latest/userguide/latency-optimized-inference.html has rates of its own.
+        raise unsupported("performanceConfig", "what another latency than 'standard' costs is on no price list")
     more = body.get("additionalModelRequestFields", {})
     if not isinstance(more, dict):
         raise InvalidRequest("'additionalModelRequestFields' must be an object", param="additionalModelRequestFields")

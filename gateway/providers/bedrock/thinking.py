@@ -18,6 +18,8 @@ from gateway.providers.chat import Chat
 
 LEAST_BUDGET = 1_024
 """Tokens; Claude takes no smaller one."""
+LEAST_ANSWER = 1_024
+"""Kept free of Claude's thoughts: the ceiling counts both."""
 _BUDGETS = {"minimal": 1_024, "low": 2_048, "medium": 8_192, "high": 16_384, "xhigh": 32_768, "max": 32_768}
 _LEVELS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"}
 
@@ -34,12 +36,12 @@ class Thinking(msgspec.Struct, frozen=True):
 OFF = Thinking()
 
 
-def thinking(chat: Chat, model: Model, *, may_think: bool) -> Thinking:
-    """``may_think`` is False where the request makes a tool be called, or goes on with an answer without its thought:
+def thinking(chat: Chat, model: Model, *, may_think: bool, writes: int | None = None) -> Thinking:
+    """``writes`` is the model's longest output, where it is known. ``may_think`` is False where the request makes a tool be called, or goes on with an answer without its thought:
     Claude refuses both. An effort that a model has no word for is a hint, and left out.
     """
     if model.claude is not None:
-        return _claude(chat, model.claude, may_think=may_think)
+        return _claude(chat, model.claude, may_think=may_think, most=chat.most_tokens or writes or model.claude.writes)
     effort = chat.effort
     if effort is None or effort not in (*_LEVELS, "none"):
         return OFF
@@ -59,7 +61,7 @@ def _nova(chat: Chat, effort: str) -> Thinking:
     return Thinking({"reasoningConfig": {"type": "enabled", "maxReasoningEffort": level}}, is_on=True)
 
 
-def _claude(chat: Chat, claude: Generation, *, may_think: bool) -> Thinking:
+def _claude(chat: Chat, claude: Generation, *, may_think: bool, most: int) -> Thinking:
     budget = chat.reasoning.max_tokens if chat.reasoning else None
     effort = chat.effort
     wants = bool(budget) or effort in _BUDGETS or bool(chat.reasoning and chat.reasoning.enabled and not effort)
@@ -67,10 +69,7 @@ def _claude(chat: Chat, claude: Generation, *, may_think: bool) -> Thinking:
         return _adaptive(claude, effort, wants=wants, may_think=may_think, shows=_shows(chat))
     if claude.thinking == "none" or not wants or not may_think:
         return OFF
-    tokens = max(budget or _BUDGETS[effort or "medium"], LEAST_BUDGET)
-    most = chat.most_tokens
-    if most is not None:
-        tokens = min(tokens, most - 1)  # the ceiling counts thoughts too
+    tokens = min(max(budget or _BUDGETS[effort or "medium"], LEAST_BUDGET), most - LEAST_ANSWER)
     if tokens < LEAST_BUDGET:
         return OFF
     return Thinking({"thinking": {"type": "enabled", "budget_tokens": tokens}}, is_on=True)

@@ -8,7 +8,8 @@ import json
 import pytest
 
 from gateway.core.errors import InvalidRequest, Reason, UpstreamError
-from gateway.core.types import Endpoint
+from gateway.core.types import Capabilities, Endpoint
+from gateway.providers.bedrock.thinking import LEAST_ANSWER
 from gateway.providers.bedrock.tools import JSON_TOOL, ONLY_JSON, ONLY_WORDS
 from tests.providers.bedrock.asking import (
     ADAPTIVE,
@@ -34,6 +35,7 @@ from tests.providers.bedrock.asking import (
 from tests.providers.calls import json_call
 
 SCHEMA = {"type": "object", "properties": {"x": {"type": "integer"}}}
+OPUS_4_1 = "us.anthropic.claude-opus-4-1-20250805-v1:0"
 CLOSED = {**SCHEMA, "additionalProperties": False}
 FORMAT = {"type": "json_schema", "json_schema": {"name": "point", "schema": SCHEMA, "strict": True}}
 
@@ -192,10 +194,11 @@ def test_any_json_is_asked_for_in_words():
         (CLAUDE, {"reasoning": {"max_tokens": 5000}}, {"thinking": {"type": "enabled", "budget_tokens": 5000}}),
         (
             CLAUDE,
-            {"reasoning_effort": "high", "max_tokens": 2000},
-            {"thinking": {"type": "enabled", "budget_tokens": 1999}},
+            {"reasoning_effort": "high", "max_tokens": 3000},
+            {"thinking": {"type": "enabled", "budget_tokens": 1976}},
         ),
-        (CLAUDE, {"reasoning_effort": "high", "max_tokens": 1000}, None),
+        (CLAUDE, {"reasoning_effort": "high", "max_tokens": 2000}, None),
+        (OPUS_4_1, {"reasoning_effort": "xhigh"}, {"thinking": {"type": "enabled", "budget_tokens": 30_976}}),
         (CLAUDE, {"reasoning_effort": "none"}, None),
         ("anthropic.claude-3-haiku-20240307-v1:0", {"reasoning_effort": "high"}, None),
         (ADAPTIVE, {"reasoning_effort": "high"}, {"thinking": {"type": "adaptive"}}),
@@ -241,13 +244,24 @@ def test_claude_does_not_think_on_an_answer_without_its_thought():
 def test_converse_s_own_fields_pass_under_both_spellings():
     guard = {"guardrailIdentifier": "g", "guardrailVersion": "1", "trace": "enabled"}
     assert sent(guardrailConfig=guard)["guardrailConfig"] == guard
-    body = sent(guardrail_config=guard, performance_config={"latency": "optimized"}, requestMetadata={"a": "b"})
-    assert (body["guardrailConfig"], body["performanceConfig"]) == (guard, {"latency": "optimized"})
+    body = sent(guardrail_config=guard, performance_config={"latency": "standard"}, requestMetadata={"a": "b"})
+    assert (body["guardrailConfig"], body["performanceConfig"]) == (guard, {"latency": "standard"})
     assert body["requestMetadata"] == {"a": "b"}
     fields = {"thinking": {"type": "enabled", "budget_tokens": 4000}, "other": 1}
     assert sent(reasoning_effort="low", additionalModelRequestFields=fields)["additionalModelRequestFields"] == fields
     with pytest.raises(InvalidRequest):
         sent(additionalModelRequestFields=[1])
+
+
+def test_a_latency_that_costs_more_than_the_price_list_says_is_refused():
+    assert refused(performanceConfig={"latency": "optimized"}).param == "performanceConfig"
+    assert refused(performance_config={"latency": "optimized"}).param == "performanceConfig"
+
+
+def test_thoughts_have_all_that_the_model_writes_but_room_for_an_answer():
+    call = chat_call(reasoning={"max_tokens": 100_000})
+    asked = bedrock().encode(call, target(CLAUDE, capabilities=Capabilities(max_output_tokens=64_000)))
+    assert body_of(asked)["additionalModelRequestFields"]["thinking"]["budget_tokens"] == 64_000 - LEAST_ANSWER
 
 
 def test_a_service_tier_is_said_by_openai_s_name_alone():
