@@ -19,6 +19,11 @@ TOKEN_KINDS = (
 )
 """The parts of a Usage that are tokens. They don't overlap: their sum is the whole."""
 
+BYTES_A_TOKEN = 4
+"""Of text, roughly: for counts while the official ones are still to come."""
+MOST_TOKENS = 10**12
+"""No reply has more: a larger count is a provider's slip, past what logs and stores can write down."""
+
 _COUNTS = (*TOKEN_KINDS, "images", "requests")
 
 

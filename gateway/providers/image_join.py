@@ -27,6 +27,7 @@ from gateway.core.usage import Usage
 from gateway.providers.image_request import image_line
 from gateway.providers.image_writer import with_data
 from gateway.providers.media import Media
+from gateway.providers.raw import said
 from gateway.providers.writer import with_images
 from gateway.providers.writers import writer_for
 
@@ -141,7 +142,7 @@ def _read(call: Call, whole: Event) -> Part:
 
 def _one_body(parts: Sequence[Part], usage: Usage, report: dict[str, Any] | None, time: float) -> Event:
     body: dict[str, Any] = {name: value for name, value in parts[0].fields.items() if name != "data"}
-    stated = [_said(part.fields["usage"]) for part in parts if "usage" in part.fields]
+    stated = [said(part.fields["usage"]) for part in parts if "usage" in part.fields]
     if stated:
         body["usage"] = _summed(stated, USAGE_DEPTH)
     if report is not None:
@@ -184,13 +185,6 @@ def _with_report(events: Sequence[Event], report: dict[str, Any]) -> Sequence[Ev
     data = data[:end] + b',"sluice":' + msgspec.json.encode(report) + data[end:]
     told[last] = msgspec.structs.replace(told[last], data=data)
     return told
-
-
-def _said(raw: msgspec.Raw) -> Any:
-    try:
-        return msgspec.json.decode(raw)
-    except NOT_JSON:
-        return None
 
 
 def _summed(values: Sequence[Any], depth: int) -> Any:

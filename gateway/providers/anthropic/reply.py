@@ -15,6 +15,7 @@ from gateway.providers.anthropic.failure import failure_in_reply
 from gateway.providers.anthropic.reading import BLOCKS, Block, Delta, Message, Reading
 from gateway.providers.anthropic.usage import Counts
 from gateway.providers.base import WholeDecoder
+from gateway.providers.raw import said
 from gateway.providers.sse_data import sse_data
 from gateway.providers.writer import Writer
 
@@ -147,7 +148,7 @@ def _known_block(data: msgspec.Raw) -> Block:
     try:
         return _block(data)
     except NOT_JSON as error:
-        given = _loosely(data)
+        given = said(data)
         if isinstance(given, dict) and str(given.get("type")) not in BLOCKS:
             return Block()
         raise _unreadable() from error
@@ -155,7 +156,7 @@ def _known_block(data: msgspec.Raw) -> Block:
 
 def _is_unknown(data: bytes) -> bool:
     """An event of another shape than those that are read is none of them: its type, or its block's, tells."""
-    given = _loosely(data)
+    given = said(data)
     if not isinstance(given, dict):
         return False
     type = str(given.get("type"))
@@ -163,13 +164,6 @@ def _is_unknown(data: bytes) -> bool:
         return type not in _MESSAGE
     held = given.get("content_block", given.get("delta"))
     return isinstance(held, dict) and str(held.get("type")) not in _KNOWN[type]
-
-
-def _loosely(data: bytes | msgspec.Raw) -> Any:
-    try:
-        return msgspec.json.decode(data)
-    except NOT_JSON:
-        return None
 
 
 def _unreadable() -> UpstreamError:

@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from gateway.core.usage import NOTHING, Usage
-
-MOST_TOKENS = 10**12
-"""More are a slip of the provider's."""
+from gateway.core.usage import MOST_TOKENS, NOTHING, Usage
 
 
 class _Details(msgspec.Struct, gc=False):

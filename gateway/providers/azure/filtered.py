@@ -22,7 +22,7 @@ from gateway.core.kinds import Kind
 from gateway.core.types import Call, Event
 from gateway.providers.openai.reply import WholeReply
 from gateway.providers.openai.stream import ChatStream
-from gateway.providers.openai.values import EMPTY, is_given, said
+from gateway.providers.raw import EMPTY, is_given, said
 from gateway.providers.sse_data import sse_data
 
 _NO_MESSAGE = {"role": "assistant", "content": None, "refusal": None}

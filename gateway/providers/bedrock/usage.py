@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from gateway.core.usage import Usage
-
-MOST_TOKENS = 10**12
-"""More are a slip of the provider's."""
+from gateway.core.usage import MOST_TOKENS, Usage
 
 
 class _Written(msgspec.Struct, rename="camel", gc=False):

@@ -20,10 +20,10 @@ from gateway.providers.gemini.failure import failure_in_reply
 from gateway.providers.gemini.grounding import citations
 from gateway.providers.gemini.signatures import FORMAT, signed
 from gateway.providers.gemini.usage import usage_of
+from gateway.providers.raw import EMPTY, is_given
 from gateway.providers.writer import Writer
 
 MAX_WORDS = 300
-_NONE = msgspec.Raw(b"")
 
 _FINISH = {
     "STOP": "stop",
@@ -60,7 +60,7 @@ _WITH_WORDS = frozenset({"NO_IMAGE", "IMAGE_OTHER"})
 class _Call(msgspec.Struct, gc=False):
     name: str = ""
     id: str | None = None
-    args: msgspec.Raw = _NONE
+    args: msgspec.Raw = EMPTY
 
 
 class _Blob(msgspec.Struct, rename="camel", gc=False):
@@ -95,10 +95,10 @@ class _Candidate(msgspec.Struct, rename="camel", gc=False):
     content: _Content | None = None
     finish_reason: str | None = None
     finish_message: str | None = None
-    safety_ratings: msgspec.Raw = _NONE
-    grounding_metadata: msgspec.Raw = _NONE
-    url_context_metadata: msgspec.Raw = _NONE
-    citation_metadata: msgspec.Raw = _NONE
+    safety_ratings: msgspec.Raw = EMPTY
+    grounding_metadata: msgspec.Raw = EMPTY
+    url_context_metadata: msgspec.Raw = EMPTY
+    citation_metadata: msgspec.Raw = EMPTY
 
 
 class _Feedback(msgspec.Struct, rename="camel", gc=False):
@@ -109,10 +109,10 @@ class _Feedback(msgspec.Struct, rename="camel", gc=False):
 class Chunk(msgspec.Struct, rename="camel", gc=False):
     candidates: list[_Candidate] | None = None
     prompt_feedback: _Feedback | None = None
-    usage_metadata: msgspec.Raw = _NONE
+    usage_metadata: msgspec.Raw = EMPTY
     model_version: str | None = None
     response_id: str | None = None
-    error: msgspec.Raw = _NONE
+    error: msgspec.Raw = EMPTY
 
 
 class Reader:
@@ -134,13 +134,13 @@ class Reader:
         self._thoughts = 0
         self._is_thinking = False
         self._is_blocked = False
-        self._usage = _NONE
+        self._usage = EMPTY
         self._said: list[str] = []
         self._extra: dict[str, msgspec.Raw] = {}
 
     def read(self, chunk: Chunk) -> None:
         """Tell what ``chunk`` says. Raises UpstreamError for an error, or a reply that its provider couldn't read."""
-        if _is_given(chunk.error):
+        if is_given(chunk.error):
             raise failure_in_reply(_decoded(chunk.error), secrets=self._secrets)
         if not self._has_begun:
             self._begin(chunk)
@@ -155,7 +155,7 @@ class Reader:
     def close(self) -> None:
         """Nothing more will come."""
         writer = self._writer
-        for citation in citations(self._extra.get("grounding_metadata", _NONE), "".join(self._said)):
+        for citation in citations(self._extra.get("grounding_metadata", EMPTY), "".join(self._said)):
             writer.cite(citation)
         if self._extra:
             writer.extra("google", self._extra)  # noqa: S610 - no Django here
@@ -220,7 +220,7 @@ class Reader:
         id = call.id or made_up_id(self._name, self._calls)
         self._calls += 1
         self._writer.tool_call(id, call.name)
-        self._writer.arguments(_minified(call.args) if _is_given(call.args) else "{}")
+        self._writer.arguments(_minified(call.args) if is_given(call.args) else "{}")
         if signature:
             self._sign(signature, call=id)
 
@@ -261,7 +261,7 @@ class Reader:
         """What a reply rests on. Later chunks hold all of it again, or an empty object."""
         for name in ("grounding_metadata", "url_context_metadata", "citation_metadata"):
             raw = getattr(candidate, name)
-            if _is_given(raw) and bytes(raw) != b"{}":
+            if is_given(raw) and bytes(raw) != b"{}":
                 self._extra[name] = msgspec.Raw(_minified(raw).encode())
 
     def _count(self, raw: msgspec.Raw) -> None:
@@ -275,10 +275,6 @@ class Reader:
         if usage is not None:
             self._has_usage = True
             self._writer.usage(msgspec.structs.replace(usage, output=0, image_output=0, audio_output=0))
-
-
-def _is_given(raw: msgspec.Raw) -> bool:
-    return bool(raw) and bytes(raw) != b"null"
 
 
 def _minified(raw: msgspec.Raw) -> str:

@@ -24,7 +24,7 @@ from gateway.core.kinds import Kind
 from gateway.core.types import Call, Event
 from gateway.providers.openai.reply import WholeReply
 from gateway.providers.openai.stream import ChatStream
-from gateway.providers.openai.values import said
+from gateway.providers.raw import said
 
 Bend = Callable[[bytes], bytes]
 """A frame of a stream, or a whole reply, as the client is to have it. What needs no change is the same object."""

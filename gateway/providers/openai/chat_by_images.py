@@ -25,9 +25,9 @@ from gateway.providers.base import WholeDecoder
 from gateway.providers.chat import own_field
 from gateway.providers.image_request import ImageRequest
 from gateway.providers.media import Media, type_of
-from gateway.providers.openai.failure import failure_in_reply
+from gateway.providers.openai.failure import failure_in_reply, unreadable
 from gateway.providers.openai.usage import image_usage, with_bill
-from gateway.providers.openai.values import EMPTY, is_given, said, unreadable
+from gateway.providers.raw import EMPTY, is_given, said
 from gateway.providers.writer import Writer
 
 IMAGE_CONFIG = frozenset({"size", "quality", "background", "output_format"})

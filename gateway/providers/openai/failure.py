@@ -16,6 +16,9 @@ from gateway.core.errors import Reason, UpstreamError
 from gateway.core.exchange import HttpHead
 from gateway.providers.failure import by_status, refusal, retry_after_s
 
+BREAKS = frozenset({"error", "network_error", "insufficient_system_resource"})
+"""Finish reasons of OpenRouter and Mistral, Z.AI, DeepSeek: no end, but a fault of theirs in mid-reply."""
+
 _BY_CODE = {
     "insufficient_quota": Reason.QUOTA,
     "billing_hard_limit_reached": Reason.QUOTA,
@@ -88,6 +91,13 @@ def failure_in_reply(error: Any, *, secrets: Sequence[str]) -> UpstreamError:
 def broken_off(finish: str, error: Any, *, secrets: Sequence[str]) -> UpstreamError:
     """The error for a choice that ended in ``finish``, one of BREAKS; ``error`` is the provider's, if it gave one."""
     return failure_in_reply(error or f"the provider broke the reply off: {finish}", secrets=secrets)
+
+
+def unreadable(data: bytes) -> UpstreamError:
+    """The error for a reply, or a frame of one, that is not what it should be."""
+    text = data.strip()
+    what = "what is no reply in OpenAI's format" if text else "an empty reply"
+    return UpstreamError(Reason.UNREADABLE, f"the provider sent {'null' if text == b'null' else what}")
 
 
 def _error(status: int, words: _Words, retry_after: float | None, secrets: Sequence[str]) -> UpstreamError:

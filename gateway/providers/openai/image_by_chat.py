@@ -22,9 +22,9 @@ from gateway.core.types import Event
 from gateway.providers.base import WholeDecoder
 from gateway.providers.image_request import ImageRequest
 from gateway.providers.media import Media
-from gateway.providers.openai.failure import failure_in_reply
+from gateway.providers.openai.failure import failure_in_reply, unreadable
 from gateway.providers.openai.usage import billed_chat_usage
-from gateway.providers.openai.values import EMPTY, is_given, said, unreadable
+from gateway.providers.raw import EMPTY, is_given, said
 from gateway.providers.writer import Writer
 
 

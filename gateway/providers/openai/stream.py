@@ -11,10 +11,10 @@ from gateway.core.errors import Reason, UpstreamError
 from gateway.core.exchange import Framing
 from gateway.core.kinds import Kind
 from gateway.core.types import Call, Event, Feature
-from gateway.core.usage import Usage
-from gateway.providers.openai.failure import broken_off, failure_in_reply
+from gateway.core.usage import BYTES_A_TOKEN, Usage
+from gateway.providers.openai.failure import BREAKS, broken_off, failure_in_reply, unreadable
 from gateway.providers.openai.usage import billed_chat_usage, image_usage
-from gateway.providers.openai.values import BREAKS, BYTES_A_TOKEN, EMPTY, is_given, length, said, size, unreadable
+from gateway.providers.raw import EMPTY, is_given, length, said, size
 from gateway.providers.sse_data import sse_data
 from gateway.providers.writer import with_images
 

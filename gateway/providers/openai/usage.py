@@ -11,14 +11,11 @@ import msgspec
 from gateway.core.kinds import Kind
 from gateway.core.money import nanousd
 from gateway.core.types import Call
-from gateway.core.usage import Usage
-from gateway.providers.openai.values import is_given, said
+from gateway.core.usage import MOST_TOKENS, Usage
+from gateway.providers.raw import is_given, said
 
 MOST_USD = 1_000_000
 """A bill beyond it is a slip of the provider, not a cost."""
-
-MOST_TOKENS = 10**12
-"""More are a provider's slip; what they would cost is past what logs and stores can write down."""
 
 
 _CACHED = ("prompt_cache_hit_tokens", "cache_read_input_tokens", "cached_tokens")

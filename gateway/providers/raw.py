@@ -7,11 +7,7 @@ from typing import Any
 import msgspec
 
 from gateway.core.body import NOT_JSON
-from gateway.core.errors import Reason, UpstreamError
 
-BYTES_A_TOKEN = 4
-BREAKS = frozenset({"error", "network_error", "insufficient_system_resource"})
-"""Finish reasons of OpenRouter and Mistral, Z.AI, DeepSeek: no end, but a fault of theirs in mid-reply."""
 EMPTY = msgspec.Raw(b"")
 """Stands for a field that is missing: a Raw can't be optional."""
 
@@ -45,10 +41,3 @@ def said(raw: msgspec.Raw | bytes) -> Any:
         return msgspec.json.decode(raw)
     except NOT_JSON:
         return None
-
-
-def unreadable(data: bytes) -> UpstreamError:
-    """The error for a reply, or a frame of one, that is not what it should be."""
-    text = data.strip()
-    what = "what is no reply in OpenAI's format" if text else "an empty reply"
-    return UpstreamError(Reason.UNREADABLE, f"the provider sent {'null' if text == b'null' else what}")
