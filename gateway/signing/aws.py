@@ -26,6 +26,8 @@ HASHED_HERE_BYTES = 256 * 1024
 """A body above this is hashed in a thread: 20 MB take 15 ms, and everybody's streams would stand still."""
 RETRY_AFTER_S = 30.0
 """While keys that expire soon can't be had anew and the old ones still hold, it is tried no more often than this."""
+MOST_WAIT_S = 20.0
+"""How long a call waits for credentials; a program that gives them (``credential_process``) has no time-out at all."""
 EXPIRED_WITHIN_S = 60
 """Keys that expire sooner are not used: the request has to reach AWS before they do."""
 
@@ -100,8 +102,12 @@ class AwsSigner:
                 self._retry_at = self._clock.monotonic() + RETRY_AFTER_S
                 self._fetch()
             return frozen
-        # Shielded, since others wait for it too: one client that hangs up must not end it for all.
-        return await asyncio.shield(self._fetching or self._fetch())
+        # Others wait for it too: a client that hangs up doesn't end it, nor one whose patience does.
+        task = self._fetching or self._fetch()
+        done, _ = await asyncio.wait({task}, timeout=MOST_WAIT_S)
+        if not done:
+            raise UpstreamError(Reason.AUTH, "no AWS credentials came in time")
+        return task.result()
 
     def _fetch(self) -> asyncio.Task[ReadOnlyCredentials]:
         self._fetching = task = asyncio.create_task(self._fetched())

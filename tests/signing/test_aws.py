@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 from gateway.core.errors import Reason, UpstreamError
 from gateway.core.exchange import HttpRequest, Origin, Pieces
+from gateway.signing import aws
 from gateway.signing.aws import HASHED_HERE_BYTES, RETRY_AFTER_S, AwsSigner
 from tests.clock import FrozenClock
 
@@ -250,6 +251,19 @@ async def test_one_who_hangs_up_does_not_end_the_fetch_for_the_others(keys):
     keys.may_answer.set()
     assert await waiting == "ASIA1"
     assert gone.cancelled()
+
+
+async def test_a_call_waits_for_credentials_only_so_long(keys, monkeypatch):
+    monkeypatch.setattr(aws, "MOST_WAIT_S", 0.01)
+    keys.may_answer.clear()
+    ours = signer(keys=None)
+    with pytest.raises(UpstreamError) as caught:
+        await ours.sign(request())
+    assert caught.value.reason is Reason.AUTH
+    # What comes late serves the next.
+    keys.may_answer.set()
+    await settled(ours)
+    assert await key_id(ours) == "ASIA1"
 
 
 class Secretive:
