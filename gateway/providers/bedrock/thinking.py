@@ -37,8 +37,9 @@ OFF = Thinking()
 
 
 def thinking(chat: Chat, model: Model, *, may_think: bool, writes: int | None = None) -> Thinking:
-    """``writes`` is the model's longest output, where it is known. ``may_think`` is False where the request makes a tool be called, or goes on with an answer without its thought:
-    Claude refuses both. An effort that a model has no word for is a hint, and left out.
+    """``may_think`` is False where the request makes a tool be called, or goes on with an answer without its thought:
+    Claude refuses both. An effort that a model has no word for is a hint, and left out. ``writes`` is the model's
+    longest output, where it is known.
     """
     if model.claude is not None:
         return _claude(chat, model.claude, may_think=may_think, most=chat.most_tokens or writes or model.claude.writes)
