@@ -59,6 +59,8 @@ FIELD_OF = {
 
 DRAWING = frozenset({Endpoint.IMAGE_GENERATIONS, Endpoint.IMAGE_EDITS})
 """The endpoints of an image model that can serve a chat."""
+MOST_IMAGES = 10
+"""Of a chat, as of an images request: all of them are in memory before any is sent."""
 SAID_BY_IMAGES = frozenset({Feature.IMAGE_OUTPUT, Feature.VISION, Feature.STREAMING, Feature.CHOICES})
 """What a chat may need that such a model serves: by drawing, editing, being told as chunks, ``n``."""
 UNSAID_BY_IMAGES = frozenset({Feature.TOOLS, Feature.JSON_SCHEMA, Feature.AUDIO, Feature.FILES, Feature.LOGPROBS})
@@ -110,6 +112,8 @@ def features(ask: Ask, target: Target) -> Lack | None:
             needed -= SAID_BY_IMAGES
             if impossible := needed & UNSAID_BY_IMAGES:
                 return _lacking(impossible)
+            if call.needs.choices > MOST_IMAGES:
+                return Lack("features", f"makes at most {MOST_IMAGES} images for one call", "n")
         else:
             needed = needed - {Feature.STREAMING} | ({Feature.VISION} if call.needs.input_images else set())
     if able is None or (needed <= able and not (is_streamed and Feature.STREAMING not in able)):

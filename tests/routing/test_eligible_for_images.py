@@ -162,3 +162,13 @@ def test_under_a_budget_what_a_target_charges_for_images_must_be_known_for_a_cha
     unknown = target(price=usd_price("1", image_output="0"), capabilities=text_only.capabilities)
 
     assert lack_of(ask, unknown).rule == "priced"
+
+
+def test_a_chat_gets_as_many_images_of_an_image_model_as_an_images_request_does():
+    most = asked(Endpoint.CHAT, DRAWS, Feature.CHOICES, choices=10)
+    more = asked(Endpoint.CHAT, DRAWS, Feature.CHOICES, choices=11)
+
+    assert lack(most, image_model(max_images=1)) is None
+    found = lack(more, image_model(max_images=1))
+    assert (found.rule, found.param) == ("features", "n")
+    assert "at most 10 images" in found.why
