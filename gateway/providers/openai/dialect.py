@@ -22,6 +22,7 @@ from gateway.core.exchange import Buffer, Header, HttpHead, HttpRequest, Origin,
 from gateway.core.kinds import Kind
 from gateway.core.types import Call, Endpoint, Feature, Target
 from gateway.providers.base import Account, Decoder
+from gateway.providers.chat import own_field
 from gateway.providers.image_request import ImageRequest, size_for
 from gateway.providers.openai.bends import BentReply, BentStream, bends_of
 from gateway.providers.openai.chat_by_images import ChatByImages, files, images_for, references
@@ -147,11 +148,10 @@ class OpenAI:
             fields["messages"] = fitting
         if call.stream and call.endpoint is Endpoint.CHAT:
             self._ask_for_usage(call, fields)
-        if call.needs.images:
-            if not _takes_response_format(target):
-                fields.pop("response_format", None)
-            if target.nearest_image_size and "size" in fields:
-                fields["size"] = msgspec.Raw(_encode(size_for(call, target)))
+        if call.needs.images and not _takes_response_format(target):
+            fields.pop("response_format", None)
+        if target.nearest_image_size:
+            _fit_size(call, target, fields)
         return fields
 
     def _ask_for_usage(self, call: Call, fields: dict[str, msgspec.Raw]) -> None:
@@ -183,6 +183,17 @@ class OpenAI:
 def is_translated(call: Call, target: Target) -> bool:
     """Another endpoint of ``target`` than the one that was asked for is to serve ``call``, if any does."""
     return target.endpoint_for(call) is not call.endpoint
+
+
+def _fit_size(call: Call, target: Target, fields: dict[str, msgspec.Raw]) -> None:
+    """Ask for the size that ``target`` makes, wherever ``call`` names the one that it wants."""
+    size = size_for(call, target)
+    if size == call.needs.image_size:
+        return
+    if call.needs.images:
+        fields["size"] = msgspec.Raw(_encode(size))
+    elif isinstance(config := own_field(call, "image_config"), dict):
+        fields["image_config"] = msgspec.Raw(_encode({**config, "size": size}))
 
 
 def _takes_response_format(target: Target) -> bool:

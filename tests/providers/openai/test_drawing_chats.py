@@ -7,7 +7,7 @@ import json
 import pytest
 
 from gateway.core.exchange import HttpHead
-from gateway.core.types import Feature, Needs
+from gateway.core.types import Capabilities, Endpoint, Feature, Needs, Target
 from gateway.providers import registry
 from tests.clock import FrozenClock
 from tests.providers.calls import TARGET, account, json_call
@@ -66,3 +66,16 @@ def test_a_chat_that_asks_for_no_image_is_not_looked_at_for_one():
     (event,) = OPENAI.decoder(call(stream=False, features=frozenset()), TARGET, JSON).decode(whole([PICTURE]))
 
     assert event.usage.images == 0
+
+
+@pytest.mark.parametrize(("nearest", "sent"), [(True, "1536x1024"), (False, "1920x1080")])
+def test_the_nearest_size_is_asked_for_where_the_config_allows_it(nearest, sent):
+    able = Capabilities(endpoints=frozenset({Endpoint.CHAT}), image_sizes=frozenset({"1024x1024", "1536x1024"}))
+    one = Target(id="a/b", provider="a", model="b", capabilities=able, nearest_image_size=nearest)
+    config = {"size": "1920x1080", "strength": 1}
+    needs = Needs(features=frozenset({Feature.IMAGE_OUTPUT}), image_size="1920x1080")
+    asked = json_call({"model": "m", "messages": [], "modalities": ["image"], "image_config": config}, needs=needs)
+
+    body = json.loads(b"".join(map(bytes, OPENAI.encode(asked, one).body)))
+
+    assert body["image_config"] == {**config, "size": sent}
