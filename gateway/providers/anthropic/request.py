@@ -20,6 +20,10 @@ Body = dict[str, Any]
 
 MOST_UNASKED = 32_000
 """``max_tokens`` where the client sets none: Anthropic demands it, and longer answers are rarely meant."""
+MOST_WITH_THOUGHTS = 128_000
+"""With a budget of the client's own for thoughts: as much as any of its models writes, and no more than is held for a
+call that sets no ceiling.
+"""
 LONGEST_USER = 256
 LEAST_TOP_P = 0.95
 """With thinking on, Anthropic takes nothing below it."""
@@ -55,7 +59,9 @@ def body_of(call: Call, target: Target) -> Body:
         body["thinking"] = thinking.thinking
     if config := _output_config(call, thinking, answer):
         body["output_config"] = config
-    if stops := [stop for stop in chat.stops if stop and not stop.isspace()]:  # blank ones are refused
+    if stops := [stop for stop in chat.stops if stop]:
+        if any(stop.isspace() for stop in stops):
+            raise unsupported("stop", "Anthropic takes no stop sequence of nothing but blanks")
         body["stop_sequences"] = stops
     if call.stream:
         body["stream"] = True
@@ -79,7 +85,7 @@ def _most_tokens(chat: Chat, target: Target, row: Generation, own_thinking: Any)
     most = min(known or row.writes, MOST_UNASKED)
     budget = own_thinking.get("budget_tokens") if isinstance(own_thinking, dict) else None
     if isinstance(budget, int) and budget >= most:  # it must stay below
-        most = min(budget + most, known) if known else budget + most
+        most = min(budget + most, known or MOST_WITH_THOUGHTS)
     return most
 
 

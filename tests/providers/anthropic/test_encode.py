@@ -359,10 +359,11 @@ def test_sampling_is_what_the_generation_takes(model, asked, sends):
     assert {name: body[name] for name in ("temperature", "top_p", "top_k") if name in body} == sends
 
 
-def test_stops_are_sequences_and_blank_ones_none():
+def test_stops_are_sequences_and_blank_ones_are_said_elsewhere():
     assert sent(stop="END")["stop_sequences"] == ["END"]
-    assert sent(stop=["a", "", " \n", "b"])["stop_sequences"] == ["a", "b"]
-    assert "stop_sequences" not in sent(stop=["\n"])
+    assert sent(stop=["a", "", "b"])["stop_sequences"] == ["a", "b"]
+    assert "stop_sequences" not in sent(stop="")
+    assert refused(stop=["\n"]).param == refused(stop=["a", " \n"]).param == "stop"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.core.errors import InvalidRequest, UpstreamError
+from gateway.limits.estimate import UNKNOWN_OUTPUT_TOKENS
 from tests.providers.anthropic.asking import HELLO, read, sent, turns, whole
 
 FORMAT = "anthropic-claude-v1"
@@ -77,6 +78,13 @@ def test_a_tool_that_must_be_called_comes_before_effort():
     assert thinks("claude-opus-5", **forced) == ({"type": "disabled"}, None)
     with pytest.raises(UpstreamError, match="always thinks"):
         sent("claude-opus-5-5", **forced)
+
+
+def test_a_budget_of_the_clients_own_raises_the_ceiling_no_further_than_what_is_held():
+    own = {"type": "enabled", "budget_tokens": 10**6}
+
+    assert sent(thinking=own, most=None)["max_tokens"] == 128_000 < UNKNOWN_OUTPUT_TOKENS
+    assert sent(thinking=own, most=64_000)["max_tokens"] == 64_000
 
 
 def test_no_budget_where_the_turn_to_go_on_with_began_without_a_signed_thought():
