@@ -8,16 +8,16 @@ The order is the reply's own: ``begin``, then what it says, then ``finish``, ``u
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
 
+from gateway.core.errors import Reason, UpstreamError
 from gateway.core.types import Event
 from gateway.core.usage import Usage
 from gateway.providers.chat import Thought
-
-BYTES_A_TOKEN = 4
 
 
 class Writer(Protocol):
@@ -122,3 +122,28 @@ def image_usage(usage: Usage) -> dict[str, Any]:
             "image_tokens": usage.image_output,
         },
     }
+
+
+def made_up_id(name: str, index: int) -> str:
+    """An id for the reply's tool call number ``index``, where the provider gives none.
+
+    It comes back with the conversation, maybe to another provider: letters and digits, at most 40 (OpenAI's bound), and
+    no two alike over all turns. ``name`` is the reply's.
+    """
+    return "call_" + hashlib.blake2s(f"{name}/{index}".encode(), digest_size=12).hexdigest()
+
+
+def homeless() -> UpstreamError:
+    return UpstreamError(Reason.UNREADABLE, "the provider's reply has arguments that belong to no tool call")
+
+
+def endless() -> UpstreamError:
+    return UpstreamError(Reason.UNREADABLE, "the provider's reply does not say why it ended")
+
+
+def picture(url: str, index: int) -> dict[str, Any]:
+    """A picture in a message, where OpenRouter puts it: OpenAI's own chat has no place for one.
+
+    https://openrouter.ai/docs/features/multimodal/image-generation
+    """
+    return {"type": "image_url", "image_url": {"url": url}, "index": index}

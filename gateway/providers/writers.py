@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from gateway.core.types import Call, Endpoint, Target
-from gateway.providers.chat_writer import ChunkWriter, MessageWriter
+from gateway.providers.chunk_writer import ChunkWriter
 from gateway.providers.image_request import image_line
 from gateway.providers.image_writer import ImageWriter
+from gateway.providers.message_writer import MessageWriter
 from gateway.providers.writer import Writer
 
 
