@@ -35,6 +35,7 @@ _WORDS: tuple[tuple[re.Pattern[str], Reason], ...] = (
     (re.compile(r"prompt is too long|exceeds? (the )?context (limit|window)", re.IGNORECASE), Reason.CONTEXT_LENGTH),
     (re.compile(r"credit balance is too low|(usage|spend(ing)?) limits?\b", re.IGNORECASE), Reason.QUOTA),
     (re.compile(r"blocked by content filtering", re.IGNORECASE), Reason.CONTENT_FILTER),
+    (re.compile(r"organization has been disabled", re.IGNORECASE), Reason.AUTH),
 )
 """All of these come as ``invalid_request_error``."""
 

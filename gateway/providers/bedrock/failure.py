@@ -55,6 +55,7 @@ _WORDS: tuple[tuple[re.Pattern[str], Reason], ...] = tuple(
         (_TOO_LONG, Reason.CONTEXT_LENGTH),
         (r"content filter|content polic|responsible ai|blocked by", Reason.CONTENT_FILTER),
         (_UNKNOWN_MODEL, Reason.NOT_FOUND),
+        (r"^operation not allowed|account is not authorized", Reason.AUTH),  # whatever it asks
     )
 )
 """All of these come as ValidationException. A model that can't be called so is one that the service doesn't know."""

@@ -34,6 +34,7 @@ def says(type, message="…", **more):
         (400, says("invalid_request_error", "Your credit balance is too low to access the API"), Reason.QUOTA),
         (400, says("invalid_request_error", "You have reached your specified API usage limits."), Reason.QUOTA),
         (400, says("invalid_request_error", "Output blocked by content filtering policy"), Reason.CONTENT_FILTER),
+        (400, says("invalid_request_error", "This organization has been disabled."), Reason.AUTH),
         (401, says("authentication_error"), Reason.AUTH),
         (402, says("billing_error"), Reason.QUOTA),
         (403, says("permission_error"), Reason.AUTH),

@@ -64,6 +64,8 @@ def test_the_exception_s_name_tells_and_else_the_status(status, name, reason):
         ("The provided model identifier is invalid.", Reason.NOT_FOUND),
         ("Invocation of model ID a.b with on-demand throughput isn't supported.", Reason.NOT_FOUND),
         ("This request has been blocked by our content filters.", Reason.CONTENT_FILTER),
+        ("Operation not allowed", Reason.AUTH),
+        ("Your account is not authorized to invoke this API operation.", Reason.AUTH),
         ("messages: roles must alternate", Reason.INVALID_REQUEST),
     ],
 )
