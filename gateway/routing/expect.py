@@ -5,7 +5,7 @@ from __future__ import annotations
 from gateway.core.money import PER_MILLION
 from gateway.core.types import Call, Endpoint, Target
 from gateway.health.vitals import Reading
-from gateway.limits.drawing import pictures, requests
+from gateway.limits.drawing import illustrations, pictures, requests
 from gateway.providers.image_request import image_line
 
 UNSEEN_OUTPUT_TOKENS = 256
@@ -38,13 +38,14 @@ def cost_nanousd(call: Call, target: Target, reading: Reading) -> int | None:
     tokens = times * needs.input_tokens * price.input
     if needs.input_images:
         tokens += times * needs.input_images * target.capabilities.image_input_tokens * price.image_input
+    images = drawn or illustrations(call, target)
     if not drawn:
         tokens += round(output_tokens(call, reading)) * price.output
-    elif price.per_image:
-        bill += drawn * price.image(image_line(call, target))
-    else:
-        likely = round(reading.output_tokens or 0.0) or drawn * UNSEEN_IMAGE_TOKENS
-        tokens += likely * (price.image_output or price.output)
+    if images and price.per_image:
+        bill += images * price.image(image_line(call, target))
+    elif images:
+        likely = round(reading.output_tokens or 0.0) if drawn else 0
+        tokens += (likely or images * UNSEEN_IMAGE_TOKENS) * (price.image_output or price.output)
     return bill - (-tokens // PER_MILLION)
 
 

@@ -73,6 +73,16 @@ def test_a_chat_that_an_image_model_serves_is_expected_to_cost_what_its_images_d
     assert expect.cost_nanousd(asked, drawing, NEW) == 14
 
 
+def test_a_chat_that_draws_by_itself_is_expected_to_cost_its_words_and_its_images():
+    asked = call(needs=Needs(features=frozenset({Feature.IMAGE_OUTPUT}), choices=2, output_tokens_max=10))
+    chats = Capabilities(endpoints=frozenset({Endpoint.CHAT}))
+    by_line = target(price=Price(per_image={"default": 7}, output=10**9), capabilities=chats)
+    by_tokens = target(price=Price(output=10**9, image_output=4 * 10**9), capabilities=chats)
+
+    assert expect.cost_nanousd(asked, by_line, NEW) == 2 * (10 * 1_000 + 7)
+    assert expect.cost_nanousd(asked, by_tokens, NEW) == 2 * (10 * 1_000 + 1_056 * 4_000)
+
+
 def test_a_price_that_is_not_known_is_not_nothing():
     assert expect.cost_nanousd(call(), target(), NEW) is None
 

@@ -94,7 +94,7 @@ class OpenAI:
             if call.endpoint is Endpoint.CHAT:
                 return ChatByImages(call, writer, self._kind, self._secrets)
             return ImageByChat(writer, self._kind, self._secrets)
-        if target.nearest_image_size and call.needs.images:
+        if target.nearest_image_size:
             call = _as_drawn(call, target)
         if not call.stream or head.media_type == b"application/json":
             return self._whole_reply(call, self._kind, self._secrets)
