@@ -43,10 +43,14 @@ def body_of(call: Call, target: Target) -> Body:
     model = Model.of(target.model)
     blocks = Blocks(caches=model.caches)
     turns = Turns.of(chat.messages, blocks, thoughts=CLAUDE if model.claude else OURS)
-    if model.claude and not model.claude.prefill and turns.messages[-1].role == "assistant":
-        raise unsupported(
-            "messages", "this model doesn't go on with a message of the assistant's: the last must be a user's"
-        )
+    if model.claude and turns.messages[-1].role == "assistant":
+        if not model.claude.prefill:
+            raise unsupported(
+                "messages", "this model doesn't go on with a message of the assistant's: the last must be a user's"
+            )
+        last = turns.messages[-1].content[-1]
+        if "text" in last:
+            last["text"] = last["text"].rstrip()  # refused otherwise
     tools = tools_of(chat, model, turns, blocks, own_field(call, "system_tools"))
     may_think = not tools.is_forced and not turns.lacks_thought
     thought = thinking(chat, model, may_think=may_think, writes=target.capabilities.max_output_tokens)

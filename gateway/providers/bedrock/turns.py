@@ -14,10 +14,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from gateway.core.body import NOT_JSON
 from gateway.core.errors import InvalidRequest, unsupported
 from gateway.providers.bedrock.blocks import Block, Blocks, image_block, text_block
-from gateway.providers.chat import Image, Message, Refusal, Text, Thought, ToolCall
+from gateway.providers.chat import Image, Message, Part, Refusal, Text, Thought, ToolCall
 
 CLAUDE = "anthropic-claude-v1"
 """OpenRouter's name for Claude's reasoning, whose signatures hold wherever Claude runs."""
@@ -29,14 +28,11 @@ SEE_DOCUMENT = "(See the document.)"
 """A document must have text beside it."""
 NO_RESULT = "(no output)"
 """What a tool gave that gave nothing: a result must not be blank."""
-BROKEN = "unreadable_arguments"
-"""Holds a tool call's arguments that are no JSON object: only OpenAI's format can say those."""
 
 MAX_ID = 64
 _SILENT = frozenset({"reasoningContent", "cachePoint"})
 _ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _NOT_IN_ID = re.compile(r"[^a-zA-Z0-9_-]")
-_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 class Turn(msgspec.Struct):
@@ -150,13 +146,14 @@ class _Conversation:
         if thought.data and thought.format == OURS:
             return thought.index or 0, {"reasoningContent": {"redactedContent": thought.data}}
         is_signed = bool(thought.signature) or self._thoughts != CLAUDE
-        if thought.format != self._thoughts or not is_signed or thought.text is None:
+        if thought.format != self._thoughts or not is_signed or not (thought.text or thought.signature):
             return None
-        text = {"text": thought.text, **({"signature": thought.signature} if thought.signature else {})}
+        # Claude's newer generations keep their thoughts to themselves and sign them nevertheless.
+        text = {"text": thought.text or "", **({"signature": thought.signature} if thought.signature else {})}
         return thought.index or 0, {"reasoningContent": {"reasoningText": text}}
 
     def _result(self, message: Message) -> Block:
-        content = [block for block in self._blocks.of(message.parts) if "cachePoint" not in block]
+        content = [block for block in self._blocks.of(_unguarded(message.parts)) if "cachePoint" not in block]
         result: Block = {"toolUseId": id_of(message.tool_call_id or ""), "content": content or [{"text": NO_RESULT}]}
         if message.is_error is not None:
             result["status"] = "error" if message.is_error else "success"
@@ -172,12 +169,7 @@ def id_of(given: str) -> str:
 
 
 def _call(call: ToolCall) -> Block:
-    arguments = call.function.arguments.encode() or b"{}"
-    try:
-        _object(arguments)
-    except NOT_JSON:
-        arguments = msgspec.json.encode({BROKEN: call.function.arguments})
-    return {"toolUse": {"toolUseId": id_of(call.id), "name": call.function.name, "input": msgspec.Raw(arguments)}}
+    return {"toolUse": {"toolUseId": id_of(call.id), "name": call.function.name, "input": call.function.input}}
 
 
 def _instruction(message: Message, blocks: Blocks) -> list[Block]:
@@ -185,6 +177,11 @@ def _instruction(message: Message, blocks: Blocks) -> list[Block]:
         raise unsupported("messages", "Bedrock takes nothing but text in system and developer messages")
     said = blocks.of(message.parts)
     return [*said, *blocks.cache_point(message.cache_control)] if said else []
+
+
+def _unguarded(parts: Sequence[Part]) -> list[Part]:
+    """In a tool's result no text can be told to be judged by a guardrail."""
+    return [msgspec.structs.replace(part, guard_content=None) if isinstance(part, Text) else part for part in parts]
 
 
 def _in_order(message: Message) -> list[Thought]:

@@ -64,14 +64,19 @@ def test_the_exception_s_name_tells_and_else_the_status(status, name, reason):
         ("The provided model identifier is invalid.", Reason.NOT_FOUND),
         ("Invocation of model ID a.b with on-demand throughput isn't supported.", Reason.NOT_FOUND),
         ("This request has been blocked by our content filters.", Reason.CONTENT_FILTER),
-        ("Operation not allowed", Reason.AUTH),
-        ("Your account is not authorized to invoke this API operation.", Reason.AUTH),
         ("messages: roles must alternate", Reason.INVALID_REQUEST),
     ],
 )
 def test_a_validation_s_words_tell(message, reason):
     error = failure(400, f"ValidationException:{CORAL}", message)
     assert (error.reason, error.message) == (reason, message)
+
+
+@pytest.mark.parametrize(
+    "message", ["Operation not allowed", "Your account is not authorized to invoke this API operation."]
+)
+def test_an_account_that_may_not_call_at_all_is_no_fault_of_the_request(message):
+    assert failure(400, "ValidationException", message).reason is Reason.AUTH
 
 
 def test_the_name_may_stand_in_the_body():

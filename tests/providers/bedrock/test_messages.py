@@ -7,7 +7,8 @@ import base64
 import pytest
 
 from gateway.core.errors import InvalidRequest
-from gateway.providers.bedrock.turns import BROKEN, NO_RESULT, OPENING, SEE_DOCUMENT, id_of
+from gateway.providers.bedrock.turns import NO_RESULT, OPENING, SEE_DOCUMENT, id_of
+from gateway.providers.chat import UNREADABLE
 from tests.providers.bedrock.asking import ADAPTIVE, ARN, CLAUDE, HELLO, LLAMA, NOVA, PIXEL, called, refused, sent, tool
 
 ANSWER = {"role": "assistant", "content": "Hi"}
@@ -86,7 +87,7 @@ def test_results_come_first_in_their_turn_whatever_was_said_between():
 
 def test_arguments_that_are_no_object_are_kept_as_text():
     turns = sent([HELLO, {"role": "assistant", "tool_calls": [called(arguments="[1")]}], model=NOVA)["messages"]
-    assert turns[1]["content"][0]["toolUse"]["input"] == {BROKEN: "[1"}
+    assert turns[1]["content"][0]["toolUse"]["input"] == {UNREADABLE: "[1"}
 
 
 @pytest.mark.parametrize("given", ["call|1", "x" * 65, "", "é"])
@@ -209,3 +210,26 @@ def test_a_picture_is_what_its_first_bytes_say():
     jpeg = base64.b64encode(b"\xff\xd8\xff\xe0" + bytes(20)).decode()
     misnamed = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{jpeg}"}}
     assert content(misnamed) == [{"image": {"format": "jpeg", "source": {"bytes": jpeg}}}]
+
+
+def test_a_thought_of_a_signature_alone_goes_back():
+    thought = {"type": "reasoning.text", "signature": "s", "format": "anthropic-claude-v1", "index": 0}
+    turns = sent([HELLO, {**ANSWER, "reasoning_details": [thought]}, HELLO], model=ADAPTIVE)["messages"]
+    assert turns[1]["content"] == [
+        {"reasoningContent": {"reasoningText": {"text": "", "signature": "s"}}},
+        {"text": "Hi"},
+    ]
+
+
+def test_claude_goes_on_from_the_last_letter():
+    assert sent([HELLO, {"role": "assistant", "content": "Once \n"}])["messages"][-1]["content"] == [{"text": "Once"}]
+
+
+def test_a_tool_s_result_is_judged_by_no_guardrail():
+    result = {
+        "role": "tool",
+        "tool_call_id": "a",
+        "content": [{"type": "text", "text": "1", "guard_content": ["query"]}],
+    }
+    turns = sent([HELLO, {"role": "assistant", "tool_calls": [called("a")]}, result], tools=[tool()])["messages"]
+    assert turns[2]["content"] == [{"toolResult": {"toolUseId": "a", "content": [{"text": "1"}]}}]
