@@ -16,7 +16,10 @@ from gateway.core.body import NOT_JSON, JsonBody
 from gateway.core.errors import InvalidRequest, unsupported
 from gateway.core.types import Call
 from gateway.providers.media import Media
+from gateway.providers.raw import object_of
 
+UNREADABLE = "unreadable_arguments"
+"""Holds a tool call's arguments that are no JSON object: only OpenAI's format can say those."""
 Cache = dict[str, Any] | None
 """Anthropic's ``cache_control``, which OpenAI's format has no word for; clients put it where Anthropic does."""
 
@@ -86,6 +89,13 @@ class Function(msgspec.Struct, frozen=True):
     name: str
     arguments: str = ""
     """JSON, as the model wrote it; may be empty or broken."""
+
+    @property
+    def input(self) -> msgspec.Raw:
+        """The arguments as an object, which all other formats want: as they are, or if they are none within one."""
+        if not self.arguments.strip():
+            return msgspec.Raw(b"{}")
+        return object_of(self.arguments) or msgspec.Raw(msgspec.json.encode({UNREADABLE: self.arguments}))
 
 
 class ToolCall(msgspec.Struct, frozen=True):

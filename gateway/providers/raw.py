@@ -1,4 +1,4 @@
-"""Values of a reply that were cut out as bytes: missing, null, or no JSON inside."""
+"""JSON that was cut out and kept as it was written: missing, null, or no JSON inside."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from gateway.core.body import NOT_JSON
 EMPTY = msgspec.Raw(b"")
 """Stands for a field that is missing: a Raw can't be optional."""
 
-
 _items = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_object = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 def size(value: msgspec.Raw) -> int:
@@ -41,3 +41,15 @@ def said(raw: msgspec.Raw | bytes) -> Any:
         return msgspec.json.decode(raw)
     except NOT_JSON:
         return None
+
+
+def object_of(text: str) -> msgspec.Raw | None:
+    """``text`` unchanged, if it is a JSON object: numbers keep the form that they were written in."""
+    if not text.lstrip().startswith("{"):
+        return None
+    raw = text.encode()
+    try:
+        _object(raw)
+    except NOT_JSON:
+        return None
+    return msgspec.Raw(raw)

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 
 import msgspec
 
-from gateway.core.body import NOT_JSON
 from gateway.core.errors import unsupported
 from gateway.providers.anthropic.blocks import Block, blocks_of, cached, image_block, only_text, text_block
 from gateway.providers.chat import Image, Message, Thought, ToolCall
@@ -23,12 +22,9 @@ FORMAT = "anthropic-claude-v1"
 """OpenRouter's name for Claude's reasoning: https://openrouter.ai/docs/use-cases/reasoning-tokens."""
 OPENING = "(The conversation begins with your message.)"
 """Said for the user where an assistant speaks first, which Anthropic doesn't allow."""
-BROKEN = "unreadable_arguments"
-"""Holds a tool call's arguments that are no JSON object: only OpenAI's format can say those."""
 
 _THOUGHTS = ("thinking", "redacted_thinking")
 _NOT_IN_ID = re.compile(r"[^a-zA-Z0-9_-]")
-_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 class Turn(msgspec.Struct):
@@ -133,16 +129,11 @@ class _Conversation:
         return _with_thoughts(_marked(said, message), message.reasoning_details or ())
 
     def _call(self, call: ToolCall) -> Block:
-        arguments = call.function.arguments.encode() or b"{}"
-        try:
-            _object(arguments)
-        except NOT_JSON:
-            arguments = msgspec.json.encode({BROKEN: call.function.arguments})
         return {
             "type": "tool_use",
             "id": self._id(call.id),
             "name": call.function.name,
-            "input": msgspec.Raw(arguments),
+            "input": call.function.input,
         }
 
     def _result(self, message: Message) -> Block:

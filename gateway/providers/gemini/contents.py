@@ -11,19 +11,18 @@ from typing import Any
 
 import msgspec
 
-from gateway.core.body import NOT_JSON
 from gateway.core.errors import InvalidRequest, unsupported
 from gateway.providers.chat import Audio, File, Image, Message, Part, Refusal, Text, ToolCall
 from gateway.providers.gemini.family import Family
 from gateway.providers.gemini.signatures import SKIP, Signatures
 from gateway.providers.media import Media
+from gateway.providers.raw import object_of
 
 Json = dict[str, Any]
 _AUDIO = {"pcm16": "audio/pcm"}
 _TYPES = {"image/jpg": "image/jpeg", "audio/mpeg3": "audio/mp3"}
 _IMAGES = frozenset({"image/jpeg", "image/png", "image/webp", "image/heic", "image/heif"})
 """https://ai.google.dev/gemini-api/docs/image-understanding#supported-formats"""
-_object = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 def instructions(messages: Sequence[Message]) -> list[Json]:
@@ -95,9 +94,7 @@ class Conversation:
 
     def _call(self, call: ToolCall, signatures: Signatures) -> Json:
         self._names[call.id] = call.function.name
-        part: Json = {
-            "functionCall": {"id": call.id, "name": call.function.name, "args": _arguments(call.function.arguments)}
-        }
+        part: Json = {"functionCall": {"id": call.id, "name": call.function.name, "args": call.function.input}}
         signature = signatures.of_call(call)
         if signature is not None:
             part["thoughtSignature"] = signature
@@ -196,25 +193,6 @@ def _media(media: Media, usual: str, *, is_vertex: bool) -> Json:
     return {"fileData": part}
 
 
-def _arguments(text: str) -> msgspec.Raw | Json:
-    """Arguments must be an object. What the model wrote otherwise goes back within one."""
-    if not text.strip():
-        return {}
-    return _as_object(text) or {"arguments": text}
-
-
 def _output(text: str) -> msgspec.Raw | Json:
     """A tool's result must be an object: one that is goes as it is, all else as ``output``, which means the same."""
-    return _as_object(text) or {"output": text}
-
-
-def _as_object(text: str) -> msgspec.Raw | None:
-    """``text`` unchanged, if it is a JSON object: numbers keep the form that they were written in."""
-    if not text.lstrip().startswith("{"):
-        return None
-    raw = text.encode()
-    try:
-        _object(raw)
-    except NOT_JSON:
-        return None
-    return msgspec.Raw(raw)
+    return object_of(text) or {"output": text}

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from gateway.core.errors import InvalidRequest, Reason, UpstreamError
+from gateway.providers.chat import UNREADABLE
 from gateway.providers.gemini.signatures import FORMAT, SKIP
 from tests.providers.gemini.asked import body, request
 
@@ -108,7 +109,7 @@ def test_numbers_of_arguments_keep_the_form_they_were_written_in():
 
 @pytest.mark.parametrize(
     ("written", "args"),
-    [("", {}), ("{}", {}), ("[1]", {"arguments": "[1]"}), ('{"cut', {"arguments": '{"cut'})],
+    [("", {}), ("{}", {}), ("[1]", {UNREADABLE: "[1]"}), ('{"cut', {UNREADABLE: '{"cut'})],
 )
 def test_arguments_are_an_object_whatever_was_written(written, args):
     turns = contents(user("go"), assistant(call("a", arguments=written)))
