@@ -28,11 +28,10 @@ from gateway.providers.writer import Writer
 MAX_IMAGES = 5
 """At once; as many may be shown to it for a variation."""
 
-USUAL_SIZE = "1024x1024"
+USUAL_QUALITY, USUAL_SIZE = "standard", "1024x1024"
 """Where none is asked for."""
 
 _FAMILIES = ("amazon.titan-image", "amazon.nova-canvas")
-_PREMIUM = frozenset({"high", "hd", "premium"})
 _DREW = frozenset({"image/png", "image/jpeg"})
 _HEADER_BYTES = 26
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -68,7 +67,7 @@ def body_of(call: Call, target: Target) -> Body:
 def _config(call: Call, asked: ImageRequest) -> Body:
     config: Body = {
         "numberOfImages": asked.count,
-        "quality": "premium" if asked.quality in _PREMIUM else "standard",
+        "quality": USUAL_QUALITY if asked.quality == "auto" else asked.quality,
         "cfgScale": _own(call, "cfg_scale", float),
         "seed": _own(call, "seed", int),
     }
@@ -128,9 +127,8 @@ def _given(fields: Body) -> Body:
 
 def image_line(call: Call, target: Target) -> str:
     """``quality/size`` of what is drawn, for its price. What the client left open is as it is drawn then."""
-    quality = "premium" if call.needs.image_quality in _PREMIUM else "standard"
-    size = size_for(call, target)
-    return f"{quality}/{USUAL_SIZE if size == 'auto' else size}"
+    quality, size = call.needs.image_quality, size_for(call, target)
+    return f"{USUAL_QUALITY if quality == 'auto' else quality}/{USUAL_SIZE if size == 'auto' else size}"
 
 
 class _Drawn(msgspec.Struct, gc=False):

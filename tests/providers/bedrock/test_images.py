@@ -50,7 +50,7 @@ def refused(call: Call) -> str | None:
 
 @pytest.mark.parametrize("model", [CANVAS, TITAN])
 def test_text_becomes_an_image(model):
-    needs = Needs(images=2, image_size="1280x720", image_quality="hd")
+    needs = Needs(images=2, image_size="1280x720", image_quality="premium")
     body = asked(generation(needs=needs, negative_prompt="dogs", seed=7, cfg_scale=6.5, user="me"), model)
     assert body == {
         "taskType": "TEXT_IMAGE",
@@ -151,7 +151,7 @@ def test_the_images_are_the_reply_and_each_is_counted():
     (event,) = read(generation(), body)
     assert json.loads(event.data)["data"] == [{"b64_json": PIXEL}] * 2
     assert event.usage == Usage(images=2, image_line="standard/1024x1024")
-    (event,) = read(generation(needs=Needs(images=2, image_quality="high", image_size="2048x2048")), body)
+    (event,) = read(generation(needs=Needs(images=2, image_quality="premium", image_size="2048x2048")), body)
     assert event.usage == Usage(images=2, image_line="premium/2048x2048")
 
 
