@@ -21,9 +21,9 @@ from gateway.core.money import Price, usd
 from gateway.core.usage import TOKEN_KINDS, Usage
 from tests.contract.dialects.both_ways import STREAMED, as_stream
 from tests.contract.dialects.expected import Expected
-from tests.contract.dialects.joining import CHAT, Seen, seen
 from tests.contract.dialects.playing import Played, play, sent
 from tests.contract.dialects.reading import Exchange, modules, own_exchanges, recordings
+from tests.contract.dialects.seeing import CHAT, Seen, seen
 from tests.contract.exchanges import DIALECT, RECORDINGS, TRANSLATED, UNSERVED, recorded_files
 from tests.contract.reckoning import by_tokens
 from tests.contract.replay import PUBLIC, SECRET

@@ -16,8 +16,8 @@ from gateway.core.exchange import HttpHead
 from gateway.core.types import Target
 from gateway.providers.base import Dialect
 from tests.contract.dialects.both_ways import streamed
-from tests.contract.dialects.joining import CHAT, seen
 from tests.contract.dialects.reading_back import Said, conversation, joined
+from tests.contract.dialects.seeing import CHAT, seen
 from tests.contract.dialects.speaking import Speech, call_of, speaker, target_of
 
 SETTINGS = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)

@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from gateway.core.types import Outcome
-from tests.contract.dialects.joining import CHAT, Seen, seen
 from tests.contract.dialects.reading import message
+from tests.contract.dialects.seeing import CHAT, Seen, seen
 from tests.serving import Serving, serving
 from tests.upstream import Loop, ScriptedUpstream, Send, chunk, close, read_request, reply
 
