@@ -50,8 +50,17 @@ def parts(exchange: Exchange) -> Parts | None:
         "output": written - drawn,
         "reasoning": reasoning,
         "image_output": drawn,
+        "images": _shown(exchange),
     }
     return {name: count for name, count in found.items() if count}
+
+
+def _shown(exchange: Exchange) -> int:
+    """The pictures in a chat's message, or in the pieces of it."""
+    replies = exchange.chunks() if exchange.stream else [json.loads(exchange.body)]
+    choices = [choice for reply in replies for choice in reply.get("choices") or ()]
+    messages = [choice.get("message") or choice.get("delta") or {} for choice in choices]
+    return sum(len(message.get("images") or ()) for message in messages)
 
 
 def bill_nanousd(exchange: Exchange, used: Parts, price: Price | None) -> int | None:

@@ -193,7 +193,7 @@ def _check_request(exchange: Exchange, got: Replay, *, wants_usage: bool) -> Non
 
 def _can_be_asked_for_usage(exchange: Exchange) -> bool:
     if exchange.provider_kind == "azure" and "/deployments/" in exchange.path:
-        return (exchange.api_version or "") >= "2024-08-01"
+        return (exchange.api_version or "") >= "2024-09-01"
     return exchange.provider not in SENDS_USAGE_UNASKED
 
 
