@@ -17,6 +17,7 @@ import msgspec
 from gateway.core.errors import unsupported
 from gateway.providers.anthropic.blocks import Block, blocks_of, cached, image_block, only_text, text_block
 from gateway.providers.chat import Image, Message, Thought, ToolCall
+from gateway.providers.thoughts import whole_thoughts
 
 FORMAT = "anthropic-claude-v1"
 """OpenRouter's name for Claude's reasoning: https://openrouter.ai/docs/use-cases/reasoning-tokens."""
@@ -126,7 +127,7 @@ class _Conversation:
         if refusal is not None:
             said.append(refusal)
         said += [self._call(call) for call in message.tool_calls or ()]
-        return _with_thoughts(_marked(said, message), message.reasoning_details or ())
+        return _with_thoughts(_marked(said, message), whole_thoughts(message.reasoning_details or ()))
 
     def _call(self, call: ToolCall) -> Block:
         return {

@@ -17,6 +17,7 @@ import msgspec
 from gateway.core.errors import InvalidRequest, unsupported
 from gateway.providers.bedrock.blocks import Block, Blocks, image_block, text_block
 from gateway.providers.chat import Image, Message, Part, Refusal, Text, Thought, ToolCall
+from gateway.providers.thoughts import whole_thoughts
 
 CLAUDE = "anthropic-claude-v1"
 """OpenRouter's name for Claude's reasoning, whose signatures hold wherever Claude runs."""
@@ -185,7 +186,7 @@ def _unguarded(parts: Sequence[Part]) -> list[Part]:
 
 
 def _in_order(message: Message) -> list[Thought]:
-    return sorted(message.reasoning_details or (), key=lambda thought: thought.index or 0)
+    return sorted(whole_thoughts(message.reasoning_details or ()), key=lambda thought: thought.index or 0)
 
 
 def _with_thoughts(said: list[Block], thoughts: list[tuple[int, Block]]) -> list[Block]:

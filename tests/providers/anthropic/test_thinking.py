@@ -156,3 +156,12 @@ def test_a_reply_that_comes_back_with_the_conversation_is_what_it_was(content):
     choice, _ = read(whole(content, "end_turn" if content[-1]["type"] == "text" else "tool_use"))
 
     assert turns(HELLO, choice["message"], HELLO)[1] == ("assistant", content)
+
+
+def test_a_thought_that_comes_back_in_the_pieces_of_its_stream_is_one():
+    pieces = [signed(text="So ", signature=None), signed(text="much.", signature=None), signed(text=None)]
+    again = signed(text="Hm.")  # of the same place, and whole by itself
+
+    found = turns(HELLO, {"role": "assistant", "content": "Hi", "reasoning_details": [*pieces, again]}, HELLO)[1][1]
+
+    assert {(block["thinking"], block["signature"]) for block in found[:-1]} == {("So much.", "c2ln"), ("Hm.", "c2ln")}

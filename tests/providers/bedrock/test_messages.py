@@ -221,6 +221,14 @@ def test_a_thought_of_a_signature_alone_goes_back():
     ]
 
 
+def test_a_thought_that_comes_back_in_the_pieces_of_its_stream_is_one():
+    piece = {"type": "reasoning.text", "format": "anthropic-claude-v1", "index": 0}
+    pieces = [{**piece, "text": "So "}, {**piece, "text": "much."}, {**piece, "signature": "s"}]
+    turns = sent([HELLO, {**ANSWER, "reasoning_details": pieces}, HELLO])["messages"]
+    whole = {"reasoningContent": {"reasoningText": {"text": "So much.", "signature": "s"}}}
+    assert turns[1]["content"] == [whole, {"text": "Hi"}]
+
+
 def test_claude_goes_on_from_the_last_letter():
     assert sent([HELLO, {"role": "assistant", "content": "Once \n"}])["messages"][-1]["content"] == [{"text": "Once"}]
 
