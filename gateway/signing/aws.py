@@ -19,15 +19,13 @@ from botocore.credentials import Credentials, ReadOnlyCredentials, RefreshableCr
 from botocore.session import Session
 
 from gateway.core.clock import Clock
-from gateway.core.errors import Reason, UpstreamError
 from gateway.core.exchange import HttpRequest, Payload
+from gateway.signing.fetch import Fetch, NoCredential
 
 HASHED_HERE_BYTES = 256 * 1024
 """A body above this is hashed in a thread: 20 MB take 15 ms, and everybody's streams would stand still."""
 RETRY_AFTER_S = 30.0
 """While keys that expire soon can't be had anew and the old ones still hold, it is tried no more often than this."""
-MOST_WAIT_S = 20.0
-"""How long a call waits for credentials; a program that gives them (``credential_process``) has no time-out at all."""
 EXPIRED_WITHIN_S = 60
 """Keys that expire sooner are not used: the request has to reach AWS before they do."""
 
@@ -39,7 +37,7 @@ class Chain(Protocol):
 
 
 class AwsSigner:
-    """Signs requests to one AWS service in one region. Whatever may block runs in a thread, once for all who wait."""
+    """Signs requests to one AWS service in one region."""
 
     def __init__(
         self,
@@ -57,7 +55,7 @@ class AwsSigner:
         self._chain = chain
         self._credentials: Credentials | None = Credentials(*keys[:2], token=keys[2] or None) if keys else None
         self._frozen: ReadOnlyCredentials | None = None
-        self._fetching: asyncio.Task[ReadOnlyCredentials] | None = None
+        self._fetch = Fetch(self._load, self._keep)
         self._retry_at = 0.0
 
     async def sign(self, request: HttpRequest) -> HttpRequest:
@@ -93,40 +91,13 @@ class AwsSigner:
         return HttpRequest(request.method, request.origin, request.path, raw, request.body)
 
     async def _current(self) -> ReadOnlyCredentials:
-        credentials, frozen = self._credentials, self._frozen
-        if frozen is not None and not _expires(credentials):
-            return frozen
-        if frozen is not None and not _expires(credentials, EXPIRED_WITHIN_S):
+        if self._frozen is None or _expires(self._credentials, EXPIRED_WITHIN_S):
+            await self._fetch.wait()
+        elif _expires(self._credentials) and self._clock.monotonic() >= self._retry_at:
             # They still hold: new ones are fetched on the side.
-            if self._fetching is None and self._clock.monotonic() >= self._retry_at:
-                self._retry_at = self._clock.monotonic() + RETRY_AFTER_S
-                self._fetch()
-            return frozen
-        # Others wait for it too: a client that hangs up doesn't end it, nor one whose patience does.
-        task = self._fetching or self._fetch()
-        done, _ = await asyncio.wait({task}, timeout=MOST_WAIT_S)
-        if not done:
-            raise UpstreamError(Reason.AUTH, "no AWS credentials came in time")
-        return task.result()
-
-    def _fetch(self) -> asyncio.Task[ReadOnlyCredentials]:
-        self._fetching = task = asyncio.create_task(self._fetched())
-        task.add_done_callback(self._end_fetch)
-        return task
-
-    def _end_fetch(self, task: asyncio.Task[ReadOnlyCredentials]) -> None:
-        self._fetching = None
-        if not task.cancelled():
-            task.exception()  # looked at, else asyncio complains where nobody waited for it
-
-    async def _fetched(self) -> ReadOnlyCredentials:
-        try:
-            self._frozen = await asyncio.to_thread(self._load)
-        except UpstreamError:
-            raise
-        except Exception as error:  # noqa: BLE001  # botocore's many sources share no error; its text may hold secrets
-            message = f"AWS credentials can't be had ({type(error).__name__})"
-            raise UpstreamError(Reason.AUTH, message) from None
+            self._retry_at = self._clock.monotonic() + RETRY_AFTER_S
+            self._fetch.begin()
+        assert self._frozen is not None
         return self._frozen
 
     def _load(self) -> ReadOnlyCredentials:
@@ -134,10 +105,11 @@ class AwsSigner:
         if self._credentials is None:
             self._credentials = self._chain().get_credentials()
         if self._credentials is None:
-            raise UpstreamError(
-                Reason.AUTH, "no AWS credentials were found: neither in the configuration nor by AWS's chain"
-            )
+            raise NoCredential("no AWS credentials were found: neither in the configuration nor by AWS's chain")
         return self._credentials.get_frozen_credentials()
+
+    def _keep(self, frozen: ReadOnlyCredentials) -> None:
+        self._frozen = frozen
 
     def __repr__(self) -> str:
         return f"<AwsSigner {self._service} in {self._region}>"

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 from azure.core.exceptions import ClientAuthenticationError
 from azure.identity import DefaultAzureCredential
 
-from gateway.signing.bearer import NoToken, Token
+from gateway.signing.bearer import Token
+from gateway.signing.fetch import NoCredential
 
 _CLOUDS = {
     "azure.us": ("https://cognitiveservices.azure.us/.default", "login.microsoftonline.us"),
@@ -32,11 +33,11 @@ class EntraTokens:
         self._credential = DefaultAzureCredential(authority=authority) if authority else DefaultAzureCredential()
 
     def __call__(self) -> Token:
-        """A token, fetched now, or the library's own where that has long to go. Blocks. Raises NoToken."""
+        """A token, fetched now, or the library's own where that has long to go. Blocks. Raises NoCredential."""
         try:
             token = self._credential.get_token(self.scope)
         except ClientAuthenticationError:
-            raise NoToken(
+            raise NoCredential(
                 "Entra ID gave no token by any way of DefaultAzureCredential: set AZURE_CLIENT_ID, AZURE_TENANT_ID and "
                 "AZURE_CLIENT_SECRET, or run where there is a managed identity"
             ) from None

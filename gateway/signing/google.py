@@ -14,7 +14,8 @@ import google.auth.transport.urllib3
 import urllib3
 
 from gateway.core.clock import Clock
-from gateway.signing.bearer import NoToken, Token
+from gateway.signing.bearer import Token
+from gateway.signing.fetch import NoCredential
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 TIMEOUT_S = 5.0
@@ -33,18 +34,18 @@ class GoogleTokens:
         self._credentials: Any = None
 
     def __call__(self) -> Token:
-        """A token, fetched now. Blocks. Raises NoToken."""
+        """A token, fetched now. Blocks. Raises NoCredential."""
         try:
             if self._credentials is None:
                 self._credentials, _ = google.auth.default(scopes=[SCOPE], request=self._transport)
             self._credentials.refresh(self._transport)
         except google.auth.exceptions.DefaultCredentialsError:
-            raise NoToken(
+            raise NoCredential(
                 "Google's default credentials were not found: set access_token, GOOGLE_APPLICATION_CREDENTIALS, or "
                 "run where there is a service account"
             ) from None
         except google.auth.exceptions.GoogleAuthError as error:
-            raise NoToken(f"Google gave no token ({type(error).__name__})") from None
+            raise NoCredential(f"Google gave no token ({type(error).__name__})") from None
         expiry = self._credentials.expiry
         # Naive, in UTC.
         expires_at = expiry.replace(tzinfo=UTC).timestamp() if expiry else self._clock.time() + ASSUMED_LIFE_S

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from gateway.core.errors import Reason, UpstreamError
 from gateway.core.exchange import HttpRequest, Origin, Pieces
-from gateway.signing import aws
+from gateway.signing import fetch
 from gateway.signing.aws import HASHED_HERE_BYTES, RETRY_AFTER_S, AwsSigner
 from tests.clock import FrozenClock
 
@@ -165,8 +165,8 @@ async def key_id(ours: AwsSigner) -> str:
 
 async def settled(ours: AwsSigner) -> None:
     """Until what is fetched on the side has come."""
-    if ours._fetching is not None:
-        await asyncio.wait([ours._fetching])
+    if ours._fetch._task is not None:
+        await asyncio.wait([ours._fetch._task])
         await asyncio.sleep(0)
 
 
@@ -254,7 +254,7 @@ async def test_one_who_hangs_up_does_not_end_the_fetch_for_the_others(keys):
 
 
 async def test_a_call_waits_for_credentials_only_so_long(keys, monkeypatch):
-    monkeypatch.setattr(aws, "MOST_WAIT_S", 0.01)
+    monkeypatch.setattr(fetch, "MOST_WAIT_S", 0.01)
     keys.may_answer.clear()
     ours = signer(keys=None)
     with pytest.raises(UpstreamError) as caught:

@@ -10,7 +10,8 @@ import pytest
 
 from gateway.core.errors import Reason, UpstreamError
 from gateway.core.exchange import HttpRequest, Origin, Pieces
-from gateway.signing.bearer import Bearer, NoToken, Token
+from gateway.signing.bearer import Bearer, Token
+from gateway.signing.fetch import NoCredential
 from tests.clock import FrozenClock
 
 REQUEST = HttpRequest(b"POST", Origin.of("https://a.test"), b"/v1/x?y=1", [(b"accept", b"*/*")], Pieces(b"{}"))
@@ -56,8 +57,8 @@ async def shown(bearer, request=REQUEST):
 
 
 async def settled(bearer):
-    if bearer._fetching is not None:
-        await asyncio.wait({bearer._fetching})
+    if bearer._fetch._task is not None:
+        await asyncio.wait({bearer._fetch._task})
         await asyncio.sleep(0)
 
 
@@ -126,7 +127,7 @@ async def test_the_next_token_is_fetched_while_the_old_one_is_used(bearer, token
 async def test_an_early_fetch_that_fails_is_no_error_and_is_tried_again_later(bearer, tokens, clock, caplog):
     await bearer.sign(REQUEST)
     clock.advance(LIFE_S - 100)
-    tokens.error = NoToken("the token server is down")
+    tokens.error = NoCredential("the token server is down")
 
     with caplog.at_level(logging.WARNING, "sluice.signing"):
         for _ in range(3):
@@ -134,7 +135,7 @@ async def test_an_early_fetch_that_fails_is_no_error_and_is_tried_again_later(be
             await settled(bearer)
     assert tokens.fetched == 2
     assert [record.getMessage() for record in caplog.records] == [
-        "no new token, the old one is used on: the token server is down"
+        "no new credential, an old one is used on while it holds: the token server is down"
     ]
 
     tokens.error = None
@@ -163,7 +164,7 @@ async def test_short_lived_tokens_are_not_fetched_for_every_call(clock):
 
 @pytest.mark.parametrize(
     ("error", "message"),
-    [(NoToken("nothing is configured"), "nothing is configured"), (ValueError("secret-1"), "ValueError")],
+    [(NoCredential("nothing is configured"), "nothing is configured"), (ValueError("secret-1"), "ValueError")],
 )
 async def test_without_any_token_the_call_fails_with_no_secret_in_the_error(bearer, tokens, error, message, caplog):
     tokens.error = error
@@ -191,7 +192,7 @@ async def test_a_token_that_no_header_can_carry_is_an_error_too(clock):
 
 
 async def test_a_source_that_hangs_fails_the_call_in_time(bearer, tokens, monkeypatch):
-    monkeypatch.setattr("gateway.signing.bearer.MOST_WAIT_S", 0.01)
+    monkeypatch.setattr("gateway.signing.fetch.MOST_WAIT_S", 0.01)
     tokens.gate.clear()
 
     with pytest.raises(UpstreamError) as caught:

@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from gateway.core.clock import SystemClock
 from gateway.core.errors import Reason, UpstreamError
 from gateway.core.exchange import HttpRequest, Origin, Pieces
-from gateway.signing.bearer import Bearer, NoToken
+from gateway.signing.bearer import Bearer
+from gateway.signing.fetch import NoCredential
 from gateway.signing.google import SCOPE, GoogleTokens
 from tests.signing.token_server import token_server
 
@@ -95,7 +96,7 @@ def test_a_machine_of_google_is_asked_for_its_metadata(monkeypatch):
 
 
 def test_where_there_is_no_credential_it_says_what_to_do():
-    with pytest.raises(NoToken) as caught:
+    with pytest.raises(NoCredential) as caught:
         GoogleTokens(SystemClock())()
 
     assert "GOOGLE_APPLICATION_CREDENTIALS" in str(caught.value)
