@@ -37,6 +37,8 @@ from gateway.providers.writers import writer_for
 LARGE = 64 * 1024
 """A value above this is sent from where it lies; below it a copy costs less than another piece."""
 
+_OPENAI = ".openai.com"
+
 Reader = Callable[[Call, Kind, Sequence[str]], Decoder]
 new_boundary = secrets.token_hex
 _encode = msgspec.json.encode
@@ -66,7 +68,9 @@ class OpenAI:
         self._headers = account.headers_over({"user-agent": "sluice", "accept": "*/*", **credential})
         self._json_headers: tuple[Header, ...] = ((b"content-type", b"application/json"), *self._headers)
         self._dropped = kind.refuses | {"route"}
-        self._fit = fit_for(kind)
+        # Anybody's server may be of this kind: what OpenAI refuses, DeepSeek's models behind vLLM need back.
+        is_someone_elses = account.kind == "openai" and not self._origin.host.endswith(_OPENAI)
+        self._fit = None if is_someone_elses else fit_for(kind)
         if bends := bends_of(kind):
             self._whole_reply = partial(BentReply, bends=bends)
             self._chat_stream = partial(BentStream, bends=bends)

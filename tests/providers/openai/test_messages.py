@@ -13,9 +13,9 @@ from gateway.providers import registry
 from tests.providers.calls import TARGET, account, json_call
 
 
-def messages(kind, given):
+def messages(kind, given, **fields):
     call = json_call({"model": "p", "messages": given})
-    request = registry.dialect(account(kind)).encode(call, TARGET)
+    request = registry.dialect(account(kind, **fields)).encode(call, TARGET)
     return json.loads(b"".join(map(bytes, request.body)))["messages"]
 
 
@@ -58,9 +58,13 @@ def test_strict_ones_get_only_what_they_know(kind):
 def test_openai_gets_nothing_that_another_provider_wrote():
     others = {"reasoning_content", "reasoning_details", "extra_content", "images"}
 
-    (_, answer) = messages("openai", [USER, ANSWER])
+    (_, answer) = messages("openai", [USER, ANSWER], base_url="https://eu.api.openai.com/v1")
 
     assert answer == {name: value for name, value in ANSWER.items() if name not in others}
+
+
+def test_a_server_of_ones_own_that_speaks_like_openai_gets_all_that_the_client_says():
+    assert messages("openai", [USER, ANSWER], base_url="http://127.0.0.1:8000/v1") == [USER, ANSWER]
 
 
 def test_whoever_takes_reasoning_back_gets_it():
