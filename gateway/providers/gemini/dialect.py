@@ -24,6 +24,9 @@ from gateway.providers.gemini.imagen import Predictions, imagen_body
 from gateway.providers.gemini.request import chat_body, image_body
 from gateway.providers.writers import writer_for
 
+_ANSWER, _STREAM, _DRAW = "generateContent", "streamGenerateContent?alt=sse", "predict"
+"""A model's methods, as they end a path."""
+
 
 class Gemini:
     """The dialect for one account."""
@@ -36,11 +39,10 @@ class Gemini:
         self._secrets = account.secrets
 
     def encode(self, call: Call, target: Target) -> HttpRequest:
-        path = self._address.path(target.model, _method(call, target))
-        if _streams(call, target):
-            path += b"?alt=sse"
+        method = _method(call, target)
+        path = self._address.path(target.model, method)
         try:
-            body = msgspec.json.encode(self._body(call, target))
+            body = msgspec.json.encode(self._body(method, call, target))
         except RecursionError:
             raise InvalidRequest("the request is nested too deeply") from None
         return HttpRequest(b"POST", self._address.origin, path, self._headers, Pieces(body))
@@ -48,18 +50,19 @@ class Gemini:
     def decoder(self, call: Call, target: Target, head: HttpHead) -> Decoder:
         now = self._clock.time()
         writer = writer_for(call, target, time=now)
-        if is_predicted(call, target):
+        method = _method(call, target)
+        if method == _DRAW:
             return Predictions(writer, self._secrets)
-        is_whole = not _streams(call, target) or head.media_type == b"application/json"
+        is_whole = method != _STREAM or head.media_type == b"application/json"
         return (WholeReply if is_whole else Stream)(writer, f"{call.id}/{int(now)}", self._secrets)
 
     def failure(self, head: HttpHead, body: bytes) -> UpstreamError:
         return failure(head, body, secrets=self._secrets)
 
-    def _body(self, call: Call, target: Target) -> dict[str, Any]:
+    def _body(self, method: str, call: Call, target: Target) -> dict[str, Any]:
         if call.endpoint in (Endpoint.EMBEDDINGS, Endpoint.IMAGE_VARIATIONS):
             raise unsupported("model", f"{target.model} has no counterpart of /v1/{call.endpoint}")
-        if is_predicted(call, target):
+        if method == _DRAW:
             return imagen_body(call, target)
         write = chat_body if call.endpoint is Endpoint.CHAT else image_body
         return write(call, target, is_vertex=self._address.is_vertex)
@@ -68,20 +71,16 @@ class Gemini:
         return f"<Gemini {self.account!r}>"
 
 
-def is_predicted(call: Call, target: Target) -> bool:
-    """Imagen answers: by its name, and where that tells nothing (a tuned model) by the endpoints of the target."""
+def _method(call: Call, target: Target) -> str:
+    """Images come whole, whoever asked for a stream: a client gets them when they are paid for, at the end."""
+    if _is_imagen(call, target):
+        return _DRAW
+    return _STREAM if call.stream and call.endpoint is Endpoint.CHAT else _ANSWER
+
+
+def _is_imagen(call: Call, target: Target) -> bool:
+    """By its name, and where that tells nothing (a tuned model) by the endpoints of the target."""
     family = Family.of(target.model)
     if family.is_imagen or family.version is not None:
         return family.is_imagen
     return target.endpoint_for(call) in (Endpoint.IMAGE_GENERATIONS, Endpoint.IMAGE_EDITS)
-
-
-def _streams(call: Call, target: Target) -> bool:
-    """Images come whole, whoever asked for a stream: a client gets them when they are paid for, at the end."""
-    return call.stream and call.endpoint is Endpoint.CHAT and not is_predicted(call, target)
-
-
-def _method(call: Call, target: Target) -> str:
-    if is_predicted(call, target):
-        return "predict"
-    return "streamGenerateContent" if _streams(call, target) else "generateContent"
