@@ -264,10 +264,6 @@ class Chat(msgspec.Struct, frozen=True, kw_only=True):
                 return self.reasoning.effort
         return self.reasoning_effort
 
-    @property
-    def wants_images(self) -> bool:
-        return "image" in (self.modalities or ())
-
 
 def own_field(call: Call, name: str) -> Any:
     """The value of a field that only some provider knows; None if it was not given. Raises InvalidRequest."""

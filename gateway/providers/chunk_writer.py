@@ -10,7 +10,7 @@ import msgspec
 from gateway.core.types import Event
 from gateway.core.usage import BYTES_A_TOKEN, Usage
 from gateway.providers.chat import Thought
-from gateway.providers.writer import chat_usage, endless, homeless, made_up_id, picture, with_images
+from gateway.providers.writer import as_chat_usage, endless, homeless, made_up_id, picture, with_images
 
 _encode = msgspec.json.encode
 _DONE = b"data: [DONE]\n\n"
@@ -105,7 +105,7 @@ class ChunkWriter:
         self._flush(self._finish)
         usage = with_images(self._usage, self._images, self._image_line)
         if usage is not None:
-            data = self._head + b'[],"usage":' + _encode(chat_usage(usage)) + b"}\n\n"
+            data = self._head + b'[],"usage":' + _encode(as_chat_usage(usage)) + b"}\n\n"
             self._ready.append(Event(data, usage=usage, is_usage_frame=True))
         self._ready.append(Event(_DONE))
 

@@ -11,7 +11,7 @@ from gateway.core.errors import Reason, UpstreamError
 from gateway.core.types import Call, Endpoint, Event
 from gateway.core.usage import Usage
 from gateway.providers.chat import Thought
-from gateway.providers.writer import image_usage, with_images
+from gateway.providers.writer import as_image_usage, with_images
 
 MAX_WORDS = 300
 LARGE = 1024 * 1024
@@ -96,7 +96,7 @@ class ImageWriter:
             **{name: value for name, value in self._look(self._images[0][0]).items() if value != "auto"},
         }
         if usage.total:
-            reply["usage"] = image_usage(usage)
+            reply["usage"] = as_image_usage(usage)
         body = with_data(reply, [image for _, image in self._images])
         return Event(body, usage=usage, finish=self._finish)
 
@@ -112,7 +112,7 @@ class ImageWriter:
                 **image,
                 "created_at": self._created,
                 **self._look(media, "png"),
-                "usage": image_usage(counted),
+                "usage": as_image_usage(counted),
             }
             data = b"event: " + type.encode() + b"\ndata: " + msgspec.json.encode(frame) + b"\n\n"
             events.append(Event(data, usage=counted if index == last else None))

@@ -10,7 +10,7 @@ import msgspec
 from gateway.core.types import Event
 from gateway.core.usage import BYTES_A_TOKEN, Usage
 from gateway.providers.chat import Thought
-from gateway.providers.writer import chat_usage, endless, homeless, made_up_id, picture, with_images
+from gateway.providers.writer import as_chat_usage, endless, homeless, made_up_id, picture, with_images
 
 
 class MessageWriter:
@@ -96,7 +96,7 @@ class MessageWriter:
         }
         usage = with_images(self._usage, len(self._images), self._image_line)
         if usage is not None:
-            reply["usage"] = chat_usage(usage)
+            reply["usage"] = as_chat_usage(usage)
         written = sum(map(len, (*self._text, *self._reasoning)))
         written += sum(len(part) for parts in self._arguments for part in parts)
         self._ready = (Event(msgspec.json.encode(reply), written // BYTES_A_TOKEN, usage, finish=self._finish),)

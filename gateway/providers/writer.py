@@ -89,7 +89,7 @@ def with_images(usage: Usage | None, images: int, line: str) -> Usage | None:
     return msgspec.structs.replace(usage or Usage(), images=images, image_line=line)
 
 
-def chat_usage(usage: Usage) -> dict[str, Any]:
+def as_chat_usage(usage: Usage) -> dict[str, Any]:
     """OpenAI's usage object of a chat: totals, and the parts that they hold."""
     return {
         "prompt_tokens": usage.total_input,
@@ -109,7 +109,7 @@ def chat_usage(usage: Usage) -> dict[str, Any]:
     }
 
 
-def image_usage(usage: Usage) -> dict[str, Any]:
+def as_image_usage(usage: Usage) -> dict[str, Any]:
     """OpenAI's usage object of an images request."""
     images = usage.image_input + usage.cached_image_input
     return {
