@@ -6,7 +6,7 @@ https://platform.openai.com/docs/api-reference/images
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -75,6 +75,11 @@ def size_for(call: Call, target: Target) -> str:
     sizes = target.capabilities.image_sizes
     if not target.nearest_image_size or not sizes or size in sizes or (asked := pixels(size)) is None:
         return size
+    return nearest(asked, sizes) or size
+
+
+def nearest(asked: tuple[int, int], sizes: Iterable[str]) -> str | None:
+    """Which of ``sizes`` has the nearest aspect ratio to ``asked``, and among those the nearest area; None of none."""
     known = {name: found for name in sizes if (found := pixels(name)) is not None}
 
     def distance(name: str) -> tuple[float, int]:
@@ -82,7 +87,7 @@ def size_for(call: Call, target: Target) -> str:
         ratio = (width * asked[1]) / (height * asked[0])
         return max(ratio, 1 / ratio), abs(width * height - asked[0] * asked[1])
 
-    return min(sorted(known), key=distance, default=size)
+    return min(sorted(known), key=distance, default=None)
 
 
 def image_line(call: Call, target: Target) -> str:

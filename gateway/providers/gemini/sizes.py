@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from gateway.core.errors import unsupported
-from gateway.providers.image_request import pixels
+from gateway.providers.image_request import nearest, pixels
 
 
 class Shape(msgspec.Struct, frozen=True):
@@ -125,16 +125,10 @@ def shape_of(size: str, model: str, *, is_nearest_fine: bool) -> Shape | None:
     if size == "auto":
         return None
     sizes = sizes_of(model)
-    found = sizes.get(size)
-    if found is not None:
-        return found
-    asked = pixels(size)
-    if asked is None or not is_nearest_fine:
+    found = size if size in sizes else None
+    if found is None and is_nearest_fine and (asked := pixels(size)) is not None:
+        found = nearest(asked, sizes)
+    if found is None:
         known = ", ".join(list(sizes)[:10])
         raise unsupported("size", f"{model} draws no images of {size}, only {known} and the like")
-    return sizes[min(sizes, key=lambda name: _distance(asked, pixels(name) or (1, 1)))]
-
-
-def _distance(asked: tuple[int, int], drawn: tuple[int, int]) -> tuple[float, int]:
-    ratio = (drawn[0] * asked[1]) / (drawn[1] * asked[0])
-    return max(ratio, 1 / ratio), abs(drawn[0] * drawn[1] - asked[0] * asked[1])
+    return sizes[found]
