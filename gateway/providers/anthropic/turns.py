@@ -9,6 +9,7 @@ https://platform.claude.com/docs/en/build-with-claude/mid-conversation-system-me
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
 
@@ -48,9 +49,8 @@ class Turns(msgspec.Struct):
         first = next((at for at, message in enumerate(messages) if not message.is_instruction), len(messages))
         system = [block for message in messages[:first] for block in _instruction(message)]
         conversation = _Conversation()
-        for at, message in enumerate(messages[first:], first):
+        for message, after in _with_next(messages[first:]):
             if message.is_instruction:
-                after = next((each.role for each in messages[at:] if not each.is_instruction), "assistant")
                 conversation.instruct(_instruction(message), in_place=later_system and after == "assistant")
             else:
                 conversation.add(message)
@@ -153,11 +153,22 @@ class _Conversation:
         known = self._ids.get(given)
         if known is None:
             known = _NOT_IN_ID.sub("_", given) or "call"
-            while known in self._taken:
-                known += "_"
+            if known in self._taken:  # a digest, since counting on would take long for many of one look
+                known += "_" + hashlib.sha256(given.encode()).hexdigest()[:16]
             self._taken.add(known)
             self._ids[given] = known
         return known
+
+
+def _with_next(messages: Sequence[Message]) -> list[tuple[Message, str]]:
+    """Each message with the role of the next that is no instruction; after the last the assistant is to speak."""
+    found: list[tuple[Message, str]] = []
+    after = "assistant"
+    for message in reversed(messages):
+        found.append((message, after))
+        if not message.is_instruction:
+            after = message.role
+    return found[::-1]
 
 
 def _instruction(message: Message) -> list[Block]:

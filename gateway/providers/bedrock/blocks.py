@@ -42,7 +42,8 @@ class Blocks:
 
     def __init__(self, *, caches: bool) -> None:
         self._caches = caches
-        self._names: set[str] = set()
+        self._names: dict[str, int] = {}
+        """Those that are taken, with the number up to which each was counted."""
 
     def of(self, parts: Sequence[Part]) -> list[Block]:
         """Blocks for the parts that say something: text of nothing but blanks is refused.
@@ -99,11 +100,12 @@ class Blocks:
         """Letters, digits, single blanks, hyphens and brackets: the model reads it, and nothing else is allowed."""
         stem = PurePosixPath(filename or "").stem
         plain = " ".join(_NOT_IN_NAME.sub(" ", stem).split())[: MAX_NAME - 8].strip() or NAMELESS
-        name, count = plain, 1
+        name, count = plain, self._names.get(plain, 1)
         while name in self._names:
             count += 1
             name = f"{plain} ({count})"
-        self._names.add(name)
+        self._names[plain] = count
+        self._names.setdefault(name, 1)
         return name
 
 

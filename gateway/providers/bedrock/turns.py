@@ -96,6 +96,8 @@ class _Conversation:
         self._blocks = blocks
         self._thoughts = thoughts
         self._pictures: list[Block] = []
+        self._results = 0
+        """How many blocks of the last turn are results of tools and their cache points: they stand first."""
 
     def add(self, message: Message) -> None:
         if message.is_instruction:
@@ -122,12 +124,11 @@ class _Conversation:
             return
         if not self.turns or self.turns[-1].role != role:
             self.turns.append(Turn(role, []))
+            self._results = 0
         content = self.turns[-1].content
         if "toolResult" in blocks[0]:
-            after = max((at for at, block in enumerate(content, 1) if "toolResult" in block), default=0)
-            while after < len(content) and "cachePoint" in content[after]:
-                after += 1
-            content[after:after] = blocks
+            content[self._results : self._results] = blocks
+            self._results += len(blocks)
         else:
             content += blocks
 
@@ -192,7 +193,8 @@ def _in_order(message: Message) -> list[Thought]:
 def _with_thoughts(said: list[Block], thoughts: list[tuple[int, Block]]) -> list[Block]:
     """Each thought at the place that it had in the reply; none after all that was said."""
     blocks = list(said)
+    last = max(at for at, block in enumerate(blocks) if not block.keys() & _SILENT)
     for place, thought in thoughts:
-        last = max(at for at, block in enumerate(blocks) if not block.keys() & _SILENT)
         blocks.insert(min(max(place, 0), last), thought)
+        last += 1
     return blocks

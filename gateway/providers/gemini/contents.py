@@ -51,15 +51,17 @@ class Conversation:
         self._turn_began = max((at for at, message in enumerate(messages) if message.role == "user"), default=-1)
         for at, message in enumerate(messages):
             self._add(message, is_of_this_turn=at > self._turn_began)
+        self._sort_results()
 
     def _add(self, message: Message, *, is_of_this_turn: bool) -> None:
         if message.role == "user":
             self._extend("user", "user", _parts(message, is_vertex=self._is_vertex))
         elif message.role == "assistant":
             self._extend("model", "model", self._said(message, is_of_this_turn=is_of_this_turn))
+            if message.tool_calls:
+                self._order = {call.id: index for index, call in enumerate(message.tool_calls)}
         elif message.role in ("tool", "function"):
             self._extend("result", "user", self._result(message))
-            self._sort_results()
 
     def _extend(self, kind: str, role: str, parts: list[Json]) -> None:
         if not parts:
@@ -67,6 +69,7 @@ class Conversation:
         if kind == self._kind:
             self.contents[-1]["parts"] += parts
         else:
+            self._sort_results()
             self.contents.append({"role": role, "parts": parts})
             self._kind = kind
 
@@ -89,7 +92,6 @@ class Conversation:
         if calls and is_of_this_turn and self._family.has_levels:
             # Only the first of parallel calls has one, and only the turn that goes on is looked at.
             calls[0].setdefault("thoughtSignature", SKIP)
-        self._order = {call.id: index for index, call in enumerate(message.tool_calls or ())}
         return [*parts, *said, *pictures, *calls]
 
     def _call(self, call: ToolCall, signatures: Signatures) -> Json:
@@ -117,7 +119,9 @@ class Conversation:
         return [{"functionResponse": response}, *(part for part in files if part not in within)]
 
     def _sort_results(self) -> None:
-        """By the calls' order, each result with the files beside it."""
+        """By the calls' order, each result with the files beside it. Once, when all of a turn's results are there."""
+        if self._kind != "result":
+            return
         groups: list[list[Json]] = []
         for part in self.contents[-1]["parts"]:
             if "functionResponse" in part:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import re
 
 import pytest
 
@@ -178,7 +179,8 @@ def test_ids_of_other_providers_are_spelled_so_that_anthropic_takes_them():
     )
 
     called = [block["id"] for block in found[1][1]]
-    assert called == ["functions_f_0", "functions_f_0_", "call"]
+    assert (called[0], called[2], len(set(called))) == ("functions_f_0", "call", 3)
+    assert re.fullmatch(r"functions_f_0_[0-9a-f]{16}", called[1])
     assert [block["tool_use_id"] for block in found[2][1]] == called
 
 
