@@ -26,6 +26,7 @@ class MessageWriter:
         self._refusal: list[str] = []
         self._reasoning: list[str] = []
         self._thoughts: list[Thought] = []
+        self._places: dict[tuple[str, int], int] = {}
         self._calls: list[dict[str, Any]] = []
         self._arguments: list[list[str]] = []
         self._images: list[dict[str, Any]] = []
@@ -48,8 +49,10 @@ class MessageWriter:
 
     def thought(self, thought: Thought) -> None:
         self._reasoning.append(thought.text or thought.summary or "")
-        for at in range(len(self._thoughts) - 1, -1, -1):
-            if _is_same_block(self._thoughts[at], thought):
+        if thought.index is not None:
+            # Pieces with the same index are one block.
+            at = self._places.setdefault((thought.type, thought.index), len(self._thoughts))
+            if at < len(self._thoughts):
                 self._thoughts[at] = _joined(self._thoughts[at], thought)
                 return
         self._thoughts.append(thought)
@@ -128,11 +131,6 @@ class MessageWriter:
         if self._extra:
             message["extra_content"] = self._extra
         return message
-
-
-def _is_same_block(first: Thought, more: Thought) -> bool:
-    """Whether these are two pieces of one block of reasoning."""
-    return more.index is not None and first.index == more.index and first.type == more.type
 
 
 def _joined(first: Thought, more: Thought) -> Thought:

@@ -9,6 +9,9 @@ import pytest
 
 from gateway.core.types import Target
 from gateway.providers import registry
+from gateway.providers.anthropic.schema import strict
+from gateway.providers.chat import Thought
+from gateway.providers.message_writer import MessageWriter
 from tests.clock import FrozenClock
 from tests.providers.calls import account, json_call
 
@@ -48,4 +51,25 @@ def test_a_long_conversation_is_translated_in_no_time(kind, messages):
 
     began = time.process_time()
     dialect.encode(call, target)
+    assert time.process_time() - began < 2
+
+
+def test_a_long_schema_is_translated_in_no_time():
+    links = {f"a{at}": {"type": "array", "items": {"$ref": f"#/$defs/a{at + 1}"}} for at in range(MANY)}
+    schema = {"type": "object", "properties": {}, "$defs": {**links, f"a{MANY}": {"type": "string"}}}
+    schema["properties"] = {"first": {"$ref": "#/$defs/a0"}}
+
+    began = time.process_time()
+    strict(schema)
+    assert time.process_time() - began < 2
+
+
+def test_many_thoughts_are_written_in_no_time():
+    writer = MessageWriter(id="a", model="m", created=0)
+
+    began = time.process_time()
+    for at in range(MANY):
+        writer.thought(Thought(text="a", index=at))
+    writer.finish("stop")
+    writer.close()
     assert time.process_time() - began < 2

@@ -5,6 +5,7 @@ https://platform.claude.com/docs/en/build-with-claude/structured-outputs#json-sc
 
 from __future__ import annotations
 
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from gateway.core.errors import InvalidRequest
@@ -33,10 +34,10 @@ def strict(schema: dict[str, Any]) -> dict[str, Any]:
     to = {place: _references(each) for place, each in definitions.items()}
     if not _references(made) <= definitions.keys():
         raise CannotSay("a reference to what is no definition of the schema's own")
-    while plain := [place for place, others in to.items() if not others]:
-        to = {place: others.difference(plain) for place, others in to.items() if others}
-    if to:
-        raise CannotSay("a schema that holds itself")
+    try:
+        TopologicalSorter(to).prepare()
+    except CycleError:
+        raise CannotSay("a schema that holds itself") from None
     return made
 
 
