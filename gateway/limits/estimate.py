@@ -16,7 +16,7 @@ from gateway.core.money import PER_MILLION, Price
 from gateway.core.types import Call, Capabilities, Endpoint, Feature, Target
 from gateway.limits.base import Consumption
 from gateway.limits.drawing import IMAGES, illustrations, is_by_chat, pictures, requests
-from gateway.providers.image_request import size_for
+from gateway.providers.client.image_request import size_for
 
 RATE_OUTPUT_TOKENS = 4_096
 """Of one choice, for rate limits, where the client set no ceiling of its own."""

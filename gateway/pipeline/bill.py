@@ -10,7 +10,7 @@ from gateway.core.usage import NOTHING, Usage
 from gateway.limits.base import Consumption
 from gateway.limits.drawing import illustrations, pictures
 from gateway.limits.estimate import UNKNOWN_IMAGE_TOKENS, worst_case
-from gateway.providers.image_request import image_line
+from gateway.providers.client.image_request import image_line
 
 
 class Bill(msgspec.Struct, frozen=True, gc=False):

@@ -10,7 +10,7 @@ from gateway.core.types import Call, Event, Target
 from gateway.core.usage import Usage
 from gateway.limits.drawing import illustrations, pictures
 from gateway.pipeline.bill import Bill, bill_of, bill_of_cut_off
-from gateway.providers.image_request import image_line
+from gateway.providers.client.image_request import image_line
 from gateway.resilience.attempt import Reply
 from gateway.resilience.fan_out import Gathered
 

@@ -23,12 +23,12 @@ from gateway.core.exchange import HttpHead, HttpRequest, Pieces
 from gateway.core.types import Call, Endpoint, Target
 from gateway.core.usage import Usage
 from gateway.providers.base import Decoder
-from gateway.providers.chat import own_field
-from gateway.providers.image_request import ImageRequest
+from gateway.providers.client.chat import own_field
+from gateway.providers.client.image_request import ImageRequest
+from gateway.providers.client.reply import writer_for
 from gateway.providers.openai.chat_by_images import ChatByImages
 from gateway.providers.openai.dialect import OpenAI, is_translated
 from gateway.providers.openai.usage import billed_chat_usage
-from gateway.providers.writers import writer_for
 
 _OWN = ("aspect_ratio", "resolution", "seed", "provider")
 _OTHER_MODELS = ("models", "preset")

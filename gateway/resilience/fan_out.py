@@ -20,7 +20,7 @@ from gateway.core.exchange import HttpRequest
 from gateway.core.types import Call, Endpoint, Event, Feature, Target
 from gateway.limits.drawing import at_once, pictures
 from gateway.providers.base import Dialect
-from gateway.providers.image_join import Part, joined, read_part
+from gateway.providers.client.image_join import Part, joined, read_part
 from gateway.resilience.attempt import Provider, Reply, attempt
 
 MOST_AT_ONCE = 10

@@ -16,7 +16,7 @@ from gateway.core.money import usd
 from gateway.core.types import UNKNOWN, Call, Endpoint, Feature, Target
 from gateway.limits.drawing import IMAGES, billed_as
 from gateway.limits.estimate import is_priced
-from gateway.providers.image_request import pixels
+from gateway.providers.client.image_request import pixels
 from gateway.routing import expect
 from gateway.routing.ask import Ask
 

@@ -6,7 +6,7 @@ from gateway.core.money import PER_MILLION
 from gateway.core.types import Call, Endpoint, Target
 from gateway.health.vitals import Reading
 from gateway.limits.drawing import illustrations, pictures, requests
-from gateway.providers.image_request import image_line
+from gateway.providers.client.image_request import image_line
 
 UNSEEN_OUTPUT_TOKENS = 256
 """Of one chat choice, on a target that has not answered yet."""

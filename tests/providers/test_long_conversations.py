@@ -10,8 +10,8 @@ import pytest
 from gateway.core.types import Target
 from gateway.providers import registry
 from gateway.providers.anthropic.schema import strict
-from gateway.providers.chat import Thought
-from gateway.providers.message_writer import MessageWriter
+from gateway.providers.client.chat import Thought
+from gateway.providers.client.message_writer import MessageWriter
 from tests.clock import FrozenClock
 from tests.providers.calls import account, json_call
 

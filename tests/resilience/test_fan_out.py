@@ -17,7 +17,7 @@ from gateway.core.money import Price
 from gateway.core.types import Capabilities, Endpoint, Event, Feature, Needs, Target
 from gateway.core.usage import Usage
 from gateway.providers import registry
-from gateway.providers.image_join import joined, read_part
+from gateway.providers.client.image_join import joined, read_part
 from gateway.resilience.attempt import Provider
 from gateway.resilience.fan_out import MOST_AT_ONCE, encoded, fan_out, split
 from tests.clock import FrozenClock

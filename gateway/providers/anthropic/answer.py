@@ -13,7 +13,7 @@ import msgspec
 from gateway.core.errors import unsupported
 from gateway.providers.anthropic.generations import Generation
 from gateway.providers.anthropic.schema import CannotSay, strict
-from gateway.providers.chat import ResponseFormat, Schema
+from gateway.providers.client.chat import ResponseFormat, Schema
 
 TOOL = "sluice_json_answer"
 """The input of its call is the answer's text."""

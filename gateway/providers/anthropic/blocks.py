@@ -12,8 +12,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from gateway.core.errors import unsupported
-from gateway.providers.chat import Audio, Cache, File, FileData, Image, Part, Refusal, Text
-from gateway.providers.media import Media, type_of
+from gateway.providers.client.chat import Audio, Cache, File, FileData, Image, Part, Refusal, Text
+from gateway.providers.client.media import Media, type_of
 
 Block = dict[str, Any]
 

@@ -15,7 +15,7 @@ from gateway.providers.anthropic.failure import failure
 from gateway.providers.anthropic.reply import StreamedReply, WholeReply
 from gateway.providers.anthropic.request import BETAS, body_of
 from gateway.providers.base import Account, Decoder
-from gateway.providers.writers import writer_for
+from gateway.providers.client.reply import writer_for
 
 VERSION = "2023-06-01"
 PATH = "/v1/messages"

@@ -13,8 +13,8 @@ from gateway.core.usage import Usage
 from gateway.providers.anthropic.answer import TOOL
 from gateway.providers.anthropic.turns import FORMAT
 from gateway.providers.anthropic.usage import Counts, compaction_of, usage_of
-from gateway.providers.chat import Thought
-from gateway.providers.writer import Writer
+from gateway.providers.client.chat import Thought
+from gateway.providers.client.writer import Writer
 
 VENDOR = "anthropic"
 """Under this name clients find what OpenAI has no word for."""

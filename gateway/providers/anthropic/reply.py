@@ -15,9 +15,9 @@ from gateway.providers.anthropic.failure import failure_in_reply
 from gateway.providers.anthropic.reading import BLOCKS, Block, Delta, Message, Reading
 from gateway.providers.anthropic.usage import Counts
 from gateway.providers.base import WholeDecoder
+from gateway.providers.client.writer import Writer
 from gateway.providers.raw import said
 from gateway.providers.sse_data import sse_data
-from gateway.providers.writer import Writer
 
 
 class _Frame(msgspec.Struct, gc=False):

@@ -14,7 +14,7 @@ from gateway.providers.anthropic.generations import Generation, generation
 from gateway.providers.anthropic.thinking import Thinking, thinking_of
 from gateway.providers.anthropic.tools import Tools, tools_of
 from gateway.providers.anthropic.turns import Turns
-from gateway.providers.chat import Chat, own_field
+from gateway.providers.client.chat import Chat, own_field
 
 Body = dict[str, Any]
 

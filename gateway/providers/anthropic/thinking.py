@@ -13,7 +13,7 @@ import msgspec
 
 from gateway.core.errors import InvalidRequest, unsupported
 from gateway.providers.anthropic.generations import Generation
-from gateway.providers.chat import Chat
+from gateway.providers.client.chat import Chat
 
 LEAST_BUDGET = 1024
 """Anthropic's own bound."""

@@ -13,7 +13,7 @@ from gateway.providers.anthropic.answer import TOOL, Answer
 from gateway.providers.anthropic.blocks import cached
 from gateway.providers.anthropic.generations import Generation
 from gateway.providers.anthropic.schema import CannotSay, strict
-from gateway.providers.chat import Chat, NamedChoice, Tool
+from gateway.providers.client.chat import Chat, NamedChoice, Tool
 
 Object = dict[str, Any]
 

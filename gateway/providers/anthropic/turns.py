@@ -17,8 +17,8 @@ import msgspec
 
 from gateway.core.errors import unsupported
 from gateway.providers.anthropic.blocks import Block, blocks_of, cached, image_block, only_text, text_block
-from gateway.providers.chat import Image, Message, Thought, ToolCall
-from gateway.providers.thoughts import whole_thoughts
+from gateway.providers.client.chat import Image, Message, Thought, ToolCall
+from gateway.providers.client.thoughts import whole_thoughts
 
 FORMAT = "anthropic-claude-v1"
 """OpenRouter's name for Claude's reasoning: https://openrouter.ai/docs/use-cases/reasoning-tokens."""

@@ -18,7 +18,7 @@ from gateway.providers.bedrock.models import Model
 from gateway.providers.bedrock.reading import Reading
 from gateway.providers.bedrock.reply import StreamedReply, WholeReply
 from gateway.providers.bedrock.tools import may_answer_by_tool
-from gateway.providers.writers import writer_for
+from gateway.providers.client.reply import writer_for
 
 
 class Bedrock:

@@ -19,11 +19,11 @@ from gateway.core.types import Call, Event, Target
 from gateway.core.usage import Usage
 from gateway.providers.base import WholeDecoder
 from gateway.providers.bedrock.failure import words_of
-from gateway.providers.chat import own_field
+from gateway.providers.client.chat import own_field
+from gateway.providers.client.image_request import ImageRequest, pixels, size_for
+from gateway.providers.client.media import Media
+from gateway.providers.client.writer import Writer
 from gateway.providers.failure import refusal
-from gateway.providers.image_request import ImageRequest, pixels, size_for
-from gateway.providers.media import Media
-from gateway.providers.writer import Writer
 
 MAX_IMAGES = 5
 """At once; as many may be shown to it for a variation."""

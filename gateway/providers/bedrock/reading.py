@@ -14,9 +14,9 @@ from gateway.core.errors import Reason, UpstreamError
 from gateway.providers.bedrock.tools import JSON_TOOL
 from gateway.providers.bedrock.turns import CLAUDE, OURS
 from gateway.providers.bedrock.usage import Counts, usage_of
-from gateway.providers.chat import Thought
-from gateway.providers.media import Media
-from gateway.providers.writer import Writer
+from gateway.providers.client.chat import Thought
+from gateway.providers.client.media import Media
+from gateway.providers.client.writer import Writer
 
 VENDOR = "aws"
 """Under this name clients find what OpenAI has no word for."""

@@ -18,7 +18,7 @@ from gateway.providers.base import WholeDecoder
 from gateway.providers.bedrock.failure import failure_in_stream
 from gateway.providers.bedrock.message import message_of
 from gateway.providers.bedrock.reading import SERVER_TOOL, Metadata, Reading, ToolUse, joined_base64
-from gateway.providers.writer import Writer
+from gateway.providers.client.writer import Writer
 
 
 class _Struct(msgspec.Struct, rename="camel", gc=False):

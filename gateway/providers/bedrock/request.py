@@ -14,8 +14,8 @@ from gateway.providers.bedrock.models import Model
 from gateway.providers.bedrock.thinking import Thinking, thinking
 from gateway.providers.bedrock.tools import Tools, tools_of
 from gateway.providers.bedrock.turns import CLAUDE, OURS, Turns
-from gateway.providers.chat import Chat, own_field
-from gateway.providers.image_request import ImageRequest
+from gateway.providers.client.chat import Chat, own_field
+from gateway.providers.client.image_request import ImageRequest
 
 OWN_FIELDS = (
     "guardrailConfig",

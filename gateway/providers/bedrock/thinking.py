@@ -14,7 +14,7 @@ import msgspec
 
 from gateway.providers.anthropic.generations import Generation
 from gateway.providers.bedrock.models import Model
-from gateway.providers.chat import Chat
+from gateway.providers.client.chat import Chat
 
 LEAST_BUDGET = 1_024
 """Tokens; Claude takes no smaller one."""

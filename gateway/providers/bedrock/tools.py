@@ -16,7 +16,7 @@ from gateway.providers.anthropic.schema import CannotSay, strict
 from gateway.providers.bedrock.blocks import Block, Blocks
 from gateway.providers.bedrock.models import Model
 from gateway.providers.bedrock.turns import Turns
-from gateway.providers.chat import Chat, NamedChoice, Schema, Tool
+from gateway.providers.client.chat import Chat, NamedChoice, Schema, Tool
 
 JSON_TOOL = "json_answer"
 """The tool that a model without structured output is made to call, its input the answer."""

@@ -16,8 +16,8 @@ import msgspec
 
 from gateway.core.errors import InvalidRequest, unsupported
 from gateway.providers.bedrock.blocks import Block, Blocks, image_block, text_block
-from gateway.providers.chat import Image, Message, Part, Refusal, Text, Thought, ToolCall
-from gateway.providers.thoughts import whole_thoughts
+from gateway.providers.client.chat import Image, Message, Part, Refusal, Text, Thought, ToolCall
+from gateway.providers.client.thoughts import whole_thoughts
 
 CLAUDE = "anthropic-claude-v1"
 """OpenRouter's name for Claude's reasoning, whose signatures hold wherever Claude runs."""

@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 
 from gateway.core.errors import InvalidRequest, unsupported
-from gateway.providers.chat import Audio, File, Image, Message, Part, Refusal, Text, ToolCall
+from gateway.providers.client.chat import Audio, File, Image, Message, Part, Refusal, Text, ToolCall
+from gateway.providers.client.media import Media
 from gateway.providers.gemini.family import Family
 from gateway.providers.gemini.signatures import SKIP, Signatures
-from gateway.providers.media import Media
 from gateway.providers.raw import object_of
 
 Json = dict[str, Any]

@@ -11,9 +11,9 @@ from gateway.core.errors import Reason, UpstreamError
 from gateway.core.exchange import Framing
 from gateway.core.types import Event
 from gateway.providers.base import WholeDecoder
+from gateway.providers.client.writer import Writer
 from gateway.providers.gemini.reply import Chunk, Reader, unreadable
 from gateway.providers.sse_data import sse_data
-from gateway.providers.writer import Writer
 
 _chunk = msgspec.json.Decoder(Chunk).decode
 _chunks = msgspec.json.Decoder(list[Chunk]).decode

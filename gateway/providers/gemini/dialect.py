@@ -16,13 +16,13 @@ from gateway.core.exchange import HttpHead, HttpRequest, Pieces
 from gateway.core.kinds import Kind
 from gateway.core.types import Call, Endpoint, Target
 from gateway.providers.base import Account, Decoder
+from gateway.providers.client.reply import writer_for
 from gateway.providers.gemini.address import Address, headers
 from gateway.providers.gemini.decoders import Stream, WholeReply
 from gateway.providers.gemini.failure import failure
 from gateway.providers.gemini.family import Family
 from gateway.providers.gemini.imagen import Predictions, imagen_body
 from gateway.providers.gemini.request import chat_body, image_body
-from gateway.providers.writers import writer_for
 
 _ANSWER, _STREAM, _DRAW = "generateContent", "streamGenerateContent?alt=sse", "predict"
 """A model's methods, as they end a path."""

@@ -14,12 +14,12 @@ from gateway.core.body import NOT_JSON
 from gateway.core.errors import InvalidRequest, unsupported
 from gateway.core.types import Call, Event, Target
 from gateway.providers.base import WholeDecoder
+from gateway.providers.client.image_request import ImageRequest
+from gateway.providers.client.writer import Writer
 from gateway.providers.gemini.failure import failure_in_reply
 from gateway.providers.gemini.own import own_fields
 from gateway.providers.gemini.reply import unreadable
 from gateway.providers.gemini.sizes import shape_of
-from gateway.providers.image_request import ImageRequest
-from gateway.providers.writer import Writer
 
 MOST = 4
 """Images a request."""

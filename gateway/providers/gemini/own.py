@@ -11,7 +11,7 @@ from typing import Any
 
 from gateway.core.errors import InvalidRequest
 from gateway.core.types import Call
-from gateway.providers.chat import own_field
+from gateway.providers.client.chat import own_field
 
 _AT_TOP = ("safety_settings", "cached_content", "thinking_config")
 """These may stand in the body itself."""

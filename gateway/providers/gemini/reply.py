@@ -13,14 +13,14 @@ import msgspec
 from gateway.core.body import NOT_JSON
 from gateway.core.errors import Reason, UpstreamError
 from gateway.core.usage import NOTHING
-from gateway.providers.chat import Thought
+from gateway.providers.client.chat import Thought
+from gateway.providers.client.writer import Writer, made_up_id
 from gateway.providers.failure import relayed
 from gateway.providers.gemini.failure import failure_in_reply
 from gateway.providers.gemini.grounding import citations
 from gateway.providers.gemini.signatures import FORMAT, signed
 from gateway.providers.gemini.usage import usage_of
 from gateway.providers.raw import EMPTY, is_given
-from gateway.providers.writer import Writer, made_up_id
 
 MAX_WORDS = 300
 

@@ -9,14 +9,14 @@ from typing import Any
 
 from gateway.core.errors import unsupported
 from gateway.core.types import Call, Target
-from gateway.providers.chat import Chat, NamedChoice, Tool, own_field
+from gateway.providers.client.chat import Chat, NamedChoice, Tool, own_field
+from gateway.providers.client.image_request import ImageRequest
 from gateway.providers.gemini.contents import Conversation, instructions, picture
 from gateway.providers.gemini.family import Family
 from gateway.providers.gemini.own import camel_keys, own_fields
 from gateway.providers.gemini.schema import json_schema
 from gateway.providers.gemini.sizes import shape_of
 from gateway.providers.gemini.thinking import thinking_config
-from gateway.providers.image_request import ImageRequest
 
 Json = dict[str, Any]
 _MODALITIES = {"text": "TEXT", "image": "IMAGE"}

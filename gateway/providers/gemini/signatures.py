@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
-from gateway.providers.chat import Message, Thought, ToolCall
+from gateway.providers.client.chat import Message, Thought, ToolCall
 
 FORMAT = "google-gemini-v1"
 SKIP = "skip_thought_signature_validator"

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from gateway.core.errors import unsupported
-from gateway.providers.image_request import nearest, pixels
+from gateway.providers.client.image_request import nearest, pixels
 
 
 class Shape(msgspec.Struct, frozen=True):

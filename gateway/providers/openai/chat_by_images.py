@@ -22,13 +22,13 @@ from gateway.core.kinds import Kind
 from gateway.core.types import Call, Endpoint, Event, Feature, Target
 from gateway.core.usage import Usage
 from gateway.providers.base import WholeDecoder
-from gateway.providers.chat import own_field
-from gateway.providers.image_request import ImageRequest
-from gateway.providers.media import Media, type_of
+from gateway.providers.client.chat import own_field
+from gateway.providers.client.image_request import ImageRequest
+from gateway.providers.client.media import Media, type_of
+from gateway.providers.client.writer import Writer
 from gateway.providers.openai.failure import failure_in_reply, unreadable
 from gateway.providers.openai.usage import image_usage, with_bill
 from gateway.providers.raw import EMPTY, is_given, said
-from gateway.providers.writer import Writer
 
 IMAGE_CONFIG = frozenset({"size", "quality", "background", "output_format"})
 """What of a chat's ``image_config`` the images endpoints have a word for: the same one."""

@@ -22,8 +22,9 @@ from gateway.core.exchange import Buffer, Header, HttpHead, HttpRequest, Origin,
 from gateway.core.kinds import Kind
 from gateway.core.types import Call, Endpoint, Feature, Target
 from gateway.providers.base import Account, Decoder
-from gateway.providers.chat import own_field
-from gateway.providers.image_request import ImageRequest, size_for
+from gateway.providers.client.chat import own_field
+from gateway.providers.client.image_request import ImageRequest, size_for
+from gateway.providers.client.reply import writer_for
 from gateway.providers.openai.bends import BentReply, BentStream, bends_of
 from gateway.providers.openai.chat_by_images import ChatByImages, files, images_for, references
 from gateway.providers.openai.failure import failure
@@ -32,7 +33,6 @@ from gateway.providers.openai.image_by_chat import ImageByChat, chat_for
 from gateway.providers.openai.messages import fit_for
 from gateway.providers.openai.reply import WholeReply
 from gateway.providers.openai.stream import ChatStream, ImageStream
-from gateway.providers.writers import writer_for
 
 LARGE = 64 * 1024
 """A value above this is sent from where it lies; below it a copy costs less than another piece."""

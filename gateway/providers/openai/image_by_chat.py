@@ -20,12 +20,12 @@ from gateway.core.errors import InvalidRequest, Reason, UpstreamError, unsupport
 from gateway.core.kinds import Kind
 from gateway.core.types import Event
 from gateway.providers.base import WholeDecoder
-from gateway.providers.image_request import ImageRequest
-from gateway.providers.media import Media
+from gateway.providers.client.image_request import ImageRequest
+from gateway.providers.client.media import Media
+from gateway.providers.client.writer import Writer
 from gateway.providers.openai.failure import failure_in_reply, unreadable
 from gateway.providers.openai.usage import billed_chat_usage
 from gateway.providers.raw import EMPTY, is_given, said
-from gateway.providers.writer import Writer
 
 
 def chat_for(request: ImageRequest) -> dict[str, Any]:

@@ -13,10 +13,10 @@ from gateway.core.kinds import Kind
 from gateway.core.types import Call, Endpoint, Event, Feature
 from gateway.core.usage import BYTES_A_TOKEN, Usage
 from gateway.providers.base import WholeDecoder
+from gateway.providers.client.writer import with_images
 from gateway.providers.openai.failure import BREAKS, broken_off, failure_in_reply, unreadable
 from gateway.providers.openai.usage import billed_chat_usage, image_usage, with_bill
 from gateway.providers.raw import EMPTY, is_given, length, said, size
-from gateway.providers.writer import with_images
 
 
 class _Choice(msgspec.Struct, gc=False):

@@ -12,11 +12,11 @@ from gateway.core.exchange import Framing
 from gateway.core.kinds import Kind
 from gateway.core.types import Call, Event, Feature
 from gateway.core.usage import BYTES_A_TOKEN, Usage
+from gateway.providers.client.writer import with_images
 from gateway.providers.openai.failure import BREAKS, broken_off, failure_in_reply, unreadable
 from gateway.providers.openai.usage import billed_chat_usage, image_usage
 from gateway.providers.raw import EMPTY, is_given, length, said, size
 from gateway.providers.sse_data import sse_data
-from gateway.providers.writer import with_images
 
 
 class _Delta(msgspec.Struct, gc=False):

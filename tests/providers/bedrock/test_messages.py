@@ -8,7 +8,7 @@ import pytest
 
 from gateway.core.errors import InvalidRequest
 from gateway.providers.bedrock.turns import NO_RESULT, OPENING, SEE_DOCUMENT, id_of
-from gateway.providers.chat import UNREADABLE
+from gateway.providers.client.chat import UNREADABLE
 from tests.providers.bedrock.asking import ADAPTIVE, ARN, CLAUDE, HELLO, LLAMA, NOVA, PIXEL, called, refused, sent, tool
 
 ANSWER = {"role": "assistant", "content": "Hi"}

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from gateway.core.errors import InvalidRequest, Reason, UpstreamError
-from gateway.providers.chat import UNREADABLE
+from gateway.providers.client.chat import UNREADABLE
 from gateway.providers.gemini.signatures import FORMAT, SKIP
 from tests.providers.gemini.asked import body, request
 

@@ -11,8 +11,8 @@ import pytest
 from gateway.core.errors import InvalidRequest, Reason, UpstreamError
 from gateway.core.types import Capabilities, Endpoint, Feature, Needs
 from gateway.core.usage import Usage
+from gateway.providers.client.image_request import pixels
 from gateway.providers.gemini.sizes import SIZES, sizes_of
-from gateway.providers.image_request import pixels
 from tests.contract.dialects import gemini as chats
 from tests.contract.dialects import imagen as drawings
 from tests.providers.calls import form_call, json_call

@@ -12,12 +12,12 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from gateway.core.errors import Reason, UpstreamError
 from gateway.core.usage import Usage
-from gateway.providers.chat import Chat, Thought
-from gateway.providers.chunk_writer import ChunkWriter
-from gateway.providers.message_writer import MessageWriter
+from gateway.providers.client.chat import Chat, Thought
+from gateway.providers.client.chunk_writer import ChunkWriter
+from gateway.providers.client.message_writer import MessageWriter
 from tests.openapi import SPEC, validator
 from tests.providers.calls import json_call
-from tests.providers.joining import chunks_of, joined
+from tests.providers.client.joining import chunks_of, joined
 
 BOTH = pytest.mark.parametrize("write", [ChunkWriter, MessageWriter])
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from gateway.core.body import JsonBody
 from gateway.core.errors import InvalidRequest, Reason, UpstreamError
 from gateway.core.types import Endpoint
-from gateway.providers.chat import Chat, Text, own_field
-from gateway.providers.media import Media
+from gateway.providers.client.chat import Chat, Text, own_field
+from gateway.providers.client.media import Media
 from tests.providers.calls import form_call, json_call
 
 ASK = [{"role": "user", "content": "hi"}]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gateway.core.body import FormFile
 from gateway.core.errors import InvalidRequest
-from gateway.providers.media import Media
+from gateway.providers.client.media import Media
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from gateway.core.errors import InvalidRequest, Reason, UpstreamError
 from gateway.core.types import Capabilities, Endpoint, Needs, Target
-from gateway.providers.image_request import ImageRequest, image_line, pixels, size_for
-from gateway.providers.media import Media
+from gateway.providers.client.image_request import ImageRequest, image_line, pixels, size_for
+from gateway.providers.client.media import Media
 from tests.providers.calls import TARGET, form_call, json_call
 
 GENERATIONS, EDITS = Endpoint.IMAGE_GENERATIONS, Endpoint.IMAGE_EDITS

@@ -17,7 +17,7 @@ import msgspec
 from gateway.core.errors import Reason, UpstreamError
 from gateway.core.types import Event
 from gateway.core.usage import Usage
-from gateway.providers.chat import Thought
+from gateway.providers.client.chat import Thought
 
 
 class Writer(Protocol):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from gateway.providers.chat import Thought
+from gateway.providers.client.chat import Thought
 
 
 def whole_thoughts(given: Sequence[Thought]) -> list[Thought]:

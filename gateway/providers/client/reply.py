@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from gateway.core.types import Call, Endpoint, Target
-from gateway.providers.chunk_writer import ChunkWriter
-from gateway.providers.image_request import image_line
-from gateway.providers.image_writer import ImageWriter
-from gateway.providers.message_writer import MessageWriter
-from gateway.providers.writer import Writer
+from gateway.providers.client.chunk_writer import ChunkWriter
+from gateway.providers.client.image_request import image_line
+from gateway.providers.client.image_writer import ImageWriter
+from gateway.providers.client.message_writer import MessageWriter
+from gateway.providers.client.writer import Writer
 
 
 def writer_for(call: Call, target: Target, *, time: float) -> Writer:

@@ -14,8 +14,8 @@ import msgspec
 from gateway.core.body import FormBody, JsonBody
 from gateway.core.errors import InvalidRequest, unsupported
 from gateway.core.types import Call, Endpoint, Target
-from gateway.providers.chat import Chat, Image, Message, own_field
-from gateway.providers.media import Media
+from gateway.providers.client.chat import Chat, Image, Message, own_field
+from gateway.providers.client.media import Media
 
 _SIZE = re.compile(r"([0-9]{1,6})x([0-9]{1,6})")
 

@@ -12,7 +12,7 @@ from openai.types import ImageEditCompletedEvent, ImageGenCompletedEvent, Images
 from gateway.core.errors import Reason, UpstreamError
 from gateway.core.types import Endpoint
 from gateway.core.usage import Usage
-from gateway.providers.image_writer import ImageWriter
+from gateway.providers.client.image_writer import ImageWriter
 from tests.openapi import SPEC, validator
 from tests.providers.calls import json_call
 

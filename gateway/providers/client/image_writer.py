@@ -10,8 +10,8 @@ import msgspec
 from gateway.core.errors import Reason, UpstreamError
 from gateway.core.types import Call, Endpoint, Event
 from gateway.core.usage import Usage
-from gateway.providers.chat import Thought
-from gateway.providers.writer import as_image_usage, with_images
+from gateway.providers.client.chat import Thought
+from gateway.providers.client.writer import as_image_usage, with_images
 
 MAX_WORDS = 300
 LARGE = 1024 * 1024

@@ -24,12 +24,12 @@ from gateway.core.body import NOT_JSON
 from gateway.core.errors import Reason, UpstreamError
 from gateway.core.types import Call, Endpoint, Event, Target
 from gateway.core.usage import Usage
-from gateway.providers.image_request import image_line
-from gateway.providers.image_writer import with_data
-from gateway.providers.media import Media
+from gateway.providers.client.image_request import image_line
+from gateway.providers.client.image_writer import with_data
+from gateway.providers.client.media import Media
+from gateway.providers.client.reply import writer_for
+from gateway.providers.client.writer import with_images
 from gateway.providers.raw import said
-from gateway.providers.writer import with_images
-from gateway.providers.writers import writer_for
 
 MOST = 2**53
 """No sum of a usage object goes beyond what JSON's readers can count."""

@@ -15,7 +15,7 @@ import msgspec
 from gateway.core.body import NOT_JSON, JsonBody
 from gateway.core.errors import InvalidRequest, unsupported
 from gateway.core.types import Call
-from gateway.providers.media import Media
+from gateway.providers.client.media import Media
 from gateway.providers.raw import object_of
 
 UNREADABLE = "unreadable_arguments"

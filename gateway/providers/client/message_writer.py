@@ -9,8 +9,8 @@ import msgspec
 
 from gateway.core.types import Event
 from gateway.core.usage import BYTES_A_TOKEN, Usage
-from gateway.providers.chat import Thought
-from gateway.providers.writer import as_chat_usage, endless, homeless, made_up_id, picture, with_images
+from gateway.providers.client.chat import Thought
+from gateway.providers.client.writer import as_chat_usage, endless, homeless, made_up_id, picture, with_images
 
 
 class MessageWriter:
