@@ -141,6 +141,11 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
         """Images are billed a piece, not by tokens."""
         return bool(self.per_image) and not self.image_output
 
+    @property
+    def is_of_text(self) -> bool:
+        """It says what text costs: lines for images alone say nothing of it. Without any rate, it says: free."""
+        return bool(self.input or self.output or self.per_request) or not any(self.per_image.values())
+
     def cost(self, usage: Usage) -> int:
         """The bill for ``usage``, in nano-dollars. Of several requests each is as long as the others."""
         if self.tiers and (tier := self.for_input(-(-usage.total_input // usage.requests))) is not self:

@@ -100,7 +100,9 @@ def is_priced(target: Target, endpoint: Endpoint) -> bool:
     price = target.price
     if price is None:
         return False
-    if endpoint not in IMAGES or price.per_image or price.image_output:
+    if endpoint not in IMAGES:
+        return price.is_of_text
+    if price.per_image or price.image_output:
         return True
     # Rates for text alone say nothing of images; a price without any rate is one that says: free.
     return not (price.input or price.output)

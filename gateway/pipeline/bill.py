@@ -47,7 +47,8 @@ def bill_of(target: Target, usage: Usage, at: float, *, is_official: bool) -> Bi
     if usage.images and not usage.total_output and not price.per_image and price.image_output:
         # Billed by tokens that nobody told, and no line says what they come to: not free, but what was held for it.
         return Bill(usage, False, bill + usage.images * -(-UNKNOWN_IMAGE_TOKENS * price.image_output // PER_MILLION))
-    return Bill(usage, is_official, bill)
+    is_text = bool(usage.output or usage.reasoning) and not usage.images
+    return Bill(usage, is_official, bill, is_priced=price.is_of_text or not is_text)
 
 
 def bill_of_cut_off(call: Call, target: Target, at: float) -> Bill:

@@ -173,6 +173,7 @@ def test_a_price_that_is_not_known_is_not_priced_and_never_taken_for_free():
     assert is_priced(target(MINI), Endpoint.CHAT)
     assert not is_priced(target(MINI), Endpoint.IMAGE_GENERATIONS)
     assert is_priced(target(BY_IMAGE), Endpoint.IMAGE_GENERATIONS)
+    assert not is_priced(target(BY_IMAGE), Endpoint.CHAT)
     assert is_priced(target(Price(image_output=1)), Endpoint.IMAGE_EDITS)
 
 

@@ -30,6 +30,12 @@ def call(stream, **fields):
     return Call(id="r", model="m", caller=Caller(key="k"), body=JsonBody(b"{}", {}), stream=stream, **given)
 
 
+def test_text_is_not_free_where_the_price_speaks_of_images_alone():
+    assert not bill_of(BY_IMAGE, Usage(input=5, output=5), 0.0, is_official=True).is_priced
+    assert bill_of(BY_IMAGE, Usage(input=5, output=5, images=1), 0.0, is_official=True).is_priced
+    assert bill_of(BY_TOKEN, Usage(input=5, output=5), 0.0, is_official=True).is_priced
+
+
 class Previews:
     """A reply that shows previews of an image, and then waits."""
 
