@@ -158,18 +158,18 @@ def test_an_answer_with_tool_calls_ends_for_them():
         assert whole["choices"][0]["finish_reason"] == told
 
 
+FILTERED = (
+    *("SAFETY", "RECITATION", "LANGUAGE", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "ESCALATION", "MODEL_ARMOR"),
+    *("PUP_LIMITED_DISABLED", "IMAGE_SAFETY", "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION"),
+)
+
+
 @pytest.mark.parametrize(
     ("finish", "told"),
     [
-        ("STOP", "stop"),
-        ("MAX_TOKENS", "length"),
-        ("SAFETY", "content_filter"),
-        ("RECITATION", "content_filter"),
-        ("PROHIBITED_CONTENT", "content_filter"),
-        ("IMAGE_SAFETY", "content_filter"),
-        ("MODEL_ARMOR", "content_filter"),
-        ("OTHER", "stop"),
-        ("OF_THE_FUTURE", "stop"),
+        *((finish, "stop") for finish in ["STOP", "OTHER", "NO_IMAGE", "IMAGE_OTHER", "OF_THE_FUTURE"]),
+        *((finish, "length") for finish in ["MAX_TOKENS", "CONTINUATION", "TOO_MANY_TOOL_CALLS"]),
+        *((finish, "content_filter") for finish in FILTERED),
     ],
 )
 def test_every_reason_of_the_end_has_a_word(finish, told):
@@ -177,7 +177,9 @@ def test_every_reason_of_the_end_has_a_word(finish, told):
     assert whole["choices"][0]["finish_reason"] == event.finish == told
 
 
-@pytest.mark.parametrize("finish", ["MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "MALFORMED_RESPONSE"])
+@pytest.mark.parametrize(
+    "finish", ["MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "MALFORMED_RESPONSE", "MISSING_THOUGHT_SIGNATURE"]
+)
 def test_a_reply_that_google_itself_could_not_read_is_tried_again(finish):
     with pytest.raises(UpstreamError) as caught:
         message({"candidates": candidate(finish=finish, finishMessage=f"print({KEY})")})
