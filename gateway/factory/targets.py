@@ -13,6 +13,7 @@ from gateway.core.exchange import Timeouts
 from gateway.core.kinds import KINDS
 from gateway.core.money import Price, nanousd
 from gateway.core.types import Capabilities, Feature, Model, Route, Target
+from gateway.providers.bedrock.models import computes_in
 from gateway.settings import Settings, model, provider, terms
 
 
@@ -37,13 +38,19 @@ def _target(settings: Settings, catalog: Catalog, public: model.Model, target: m
         provider=target.provider,
         model=target.model,
         weight=float(target.weight),
-        region=target.region or account.region or None,
+        region=_region(account, target),
         price=_price(target.price or account.price, entry.price),
         capabilities=_capabilities(account, target, entry.capabilities),
         quality=target.quality,
         timeouts=_timeouts(target.timeouts, public.timeouts, account.timeouts),
         nearest_image_size=target.nearest_image_size,
     )
+
+
+def _region(account: provider.Provider, target: model.Target) -> str | None:
+    if target.region or account.kind != "bedrock":
+        return target.region or account.region or None
+    return computes_in(target.model, account.region)
 
 
 def _price(said: terms.Price | None, known: Price | None) -> Price | None:

@@ -98,7 +98,8 @@ class Provider(Section):
     )
     region: str | None = Field(
         default=None,
-        description="Where it computes, for calls and keys that are bound to regions; for `bedrock` the AWS region.",
+        description="Where it computes, for calls and keys that are bound to regions; for `bedrock` the AWS region, "
+        "but for inference profiles: `eu.anthropic…` computes in `eu`, `global.…` in `global`.",
     )
     headers: Annotated[dict[str, Secret], AfterValidator(_headers)] = Field(
         default_factory=dict, description="Sent with every request, instead of the gateway's own of the same name."

@@ -53,3 +53,22 @@ def test_a_deployment_with_a_name_of_its_own_is_priced_as_the_model_that_it_is_o
     assert target.price == target_of("{provider: p, model: gpt-5-mini}", azure).price
     assert target.price is not None
     assert target_of("{provider: p, model: production}", azure).price is None
+
+
+@pytest.mark.parametrize(
+    ("said", "region"),
+    [
+        ("model: anthropic.claude-haiku-4-5-v1:0", "eu-west-1"),
+        ("model: eu.anthropic.claude-haiku-4-5-v1:0", "eu"),
+        ("model: us-gov.anthropic.claude-haiku-4-5-v1:0", "us-gov"),
+        ("model: global.anthropic.claude-haiku-4-5-v1:0", "global"),
+        ('model: "arn:aws:bedrock:eu-west-1:1:inference-profile/eu.amazon.nova-lite-v1:0"', "eu"),
+        ('model: "arn:aws:bedrock:eu-west-1:1:provisioned-model/abc"', "eu-west-1"),
+        ('model: "arn:aws:bedrock:eu-west-1:1:application-inference-profile/abc"', None),
+        ("model: global.anthropic.claude-haiku-4-5-v1:0, region: eu-west-1", "eu-west-1"),
+    ],
+)
+def test_an_inference_profile_computes_where_its_name_says_and_not_where_it_is_called(target_of, said, region):
+    bedrock = "{kind: bedrock, region: eu-west-1, api_key: sk-0123456789}"
+
+    assert target_of(f"{{provider: p, {said}}}", bedrock).region == region

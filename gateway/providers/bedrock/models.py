@@ -9,6 +9,7 @@ https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 import msgspec
@@ -31,6 +32,10 @@ _MAKERS = (
     "openai.",
     "qwen.",
 )
+_GEOGRAPHY = re.compile(r"(us-gov|us|eu|apac|global|jp|au|ca)\.")
+"""What stands before the name of an inference profile: its calls are computed anywhere in there.
+https://docs.aws.amazon.com/bedrock/latest/userguide/cross-region-inference.html"""
+_OWN_PROFILE = "application-inference-profile/"
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,3 +78,13 @@ def _name(id: str) -> str:
     name = id.rpartition("/")[2].lower()
     start = min((at for maker in _MAKERS if (at := name.find(maker)) >= 0), default=0)
     return name[start:]
+
+
+def computes_in(id: str, region: str | None) -> str | None:
+    """Where a model that is called in ``region`` computes: there, or in its profile's geography (``eu``, ``global``).
+    None for a profile of one's own, whose name doesn't tell.
+    """
+    if _OWN_PROFILE in id:
+        return None
+    found = _GEOGRAPHY.match(id.rpartition("/")[2].lower())
+    return found[1] if found else region
