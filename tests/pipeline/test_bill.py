@@ -36,6 +36,15 @@ def test_text_is_not_free_where_the_price_speaks_of_images_alone():
     assert bill_of(BY_TOKEN, Usage(input=5, output=5), 0.0, is_official=True).is_priced
 
 
+@pytest.mark.parametrize("charged", [0, 7, 10**12])
+@pytest.mark.parametrize("target", [BY_TOKEN, BY_IMAGE, Target(id="a/n", provider="a", model="n")], ids=lambda t: t.id)
+def test_what_the_provider_itself_charges_is_the_truth(target, charged):
+    bill = bill_of(target, Usage(input=5, output=5, images=1, cost_nanousd=charged), 0.0, is_official=True)
+
+    assert bill.cost_nanousd == charged
+    assert bill.is_priced
+
+
 class Previews:
     """A reply that shows previews of an image, and then waits."""
 
