@@ -51,6 +51,14 @@ LANES = (
         settings={"region": "us-east-1"},
         lacks=frozenset({"link"}),
     ),
+    Lane(
+        dialect="converse",
+        kind="bedrock",
+        model="us.amazon.nova-2-lite-v1:0",
+        format="amazon-bedrock-v1",
+        settings={"region": "us-east-1"},
+        lacks=frozenset({"link"}),
+    ),
     Lane(dialect="gemini", kind="gemini", model="gemini-2.5-flash", format="google-gemini-v1"),
     Lane(dialect="gemini", kind="gemini", model="gemini-3.5-flash", format="google-gemini-v1"),
     Lane(
