@@ -32,6 +32,10 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     """What the provider's official SDK uses; empty where every customer has an address of his own. Names of settings
     in braces stand for their values: ``{region}``.
     """
+    adds: tuple[str, ...] = ("/chat/completions",)
+    """Ends of an address that requests bring themselves, the longer before the shorter. A ``base_url`` that ends so
+    means the same without it: many write ``https://api.anthropic.com/v1``.
+    """
     price_list: str | None = None
     """The seller, as genai-prices names it, whose prices hold. None: what it costs is the operator's to say."""
 
@@ -101,17 +105,20 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         # https://docs.claude.com/en/api/messages
         "anthropic": Kind(
             base_url="https://api.anthropic.com",
+            adds=("/v1/messages", "/v1"),
             price_list="anthropic",
             lacks=frozenset({Feature.AUDIO, Feature.LOGPROBS, Feature.CHOICES, Feature.IMAGE_OUTPUT}),
         ),
         # https://ai.google.dev/api/generate-content
         "gemini": Kind(
             base_url="https://generativelanguage.googleapis.com",
+            adds=("/v1beta/openai", "/v1beta/models", "/v1beta", "/v1"),
             price_list="google",
             lacks=_GOOGLE_LACKS,
         ),
         # https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference
         "vertex": Kind(
+            adds=("/v1beta1", "/v1"),
             price_list="google",
             required=("project", "location"),
             own=("project", "location", "access_token"),
@@ -122,6 +129,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         # https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html
         "bedrock": Kind(
             base_url="https://bedrock-runtime.{region}.amazonaws.com",
+            adds=("/openai/v1", "/model"),
             price_list="aws",
             required=("region",),
             own=("access_key_id", "secret_access_key", "session_token"),

@@ -83,5 +83,7 @@ def _api_key(said: Said) -> str:
 
 
 def _base_url(said: Said, address: str) -> str:
-    default = KINDS[said.kind].base_url.replace("{region}", said.region or "")
-    return said.base_url or address or default
+    kind = KINDS[said.kind]
+    given = said.base_url or address or kind.base_url.replace("{region}", said.region or "")
+    ending = next((each for each in kind.adds if given.endswith(each)), "")
+    return given.removesuffix(ending)

@@ -94,7 +94,8 @@ class Provider(Section):
     base_url: BaseUrl | None = Field(
         default=None,
         description="The address, as the provider's own official SDK takes it: with `/v1` for OpenAI and its like, the "
-        "bare origin for Anthropic, Gemini, Bedrock and Azure. Each kind but `azure` and `databricks` has its default.",
+        "bare origin for Anthropic, Gemini, Bedrock and Azure, where `/v1` and the like behind it are understood too. "
+        "Each kind but `azure` and `databricks` has its default.",
     )
     region: str | None = Field(
         default=None,

@@ -84,7 +84,8 @@ def _base_url(url: str) -> str:
     except ValueError:
         raise Wrong("is not an absolute http:// or https:// URL", "Write it like https://api.example.com/v1.") from None
     if parts.username or parts.password or parts.query or parts.fragment:
-        raise Wrong("holds more than an address and a path", "Put credentials into api_key or headers.")
+        fix = "Put credentials into api_key or headers, a version into api_version; leave out what begins with ? or #."
+        raise Wrong("holds more than an address and a path", fix)
     return url.rstrip("/")
 
 

@@ -358,3 +358,41 @@ def test_a_rule_points_at_the_file_s_own_position_behind_a_wrong_item(told):
         "1 models.gpt.targets.0: must be a mapping, not a number",
         "1 models.gpt.targets.2.provider: there is no provider opnai",
     ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "address"),
+    [
+        ("openai", "https://api.openai.com"),
+        ("openrouter", "https://openrouter.ai/"),
+        ("openrouter", "https://openrouter.ai/api"),
+        ("groq", "https://api.groq.com/openai"),
+    ],
+)
+def test_an_address_that_stops_short_of_the_api_is_warned_of(told, kind, address):
+    assert told(f"providers: {{openai: {{kind: {kind}, api_key: x, base_url: '{address}'}}}}") == [
+        "~1 providers.openai.base_url: stops short of where the API is"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "address"),
+    [
+        ("openai", "https://api.openai.com/v1/"),
+        ("openai", "https://llm.example.com"),
+        ("deepseek", "https://api.deepseek.com"),
+        ("zai", "https://api.z.ai/api/coding/paas/v4"),
+    ],
+)
+def test_an_address_that_may_well_be_right_is_not(told, kind, address):
+    assert told(f"providers: {{openai: {{kind: {kind}, api_key: x, base_url: '{address}', price: free}}}}") == []
+
+
+def test_an_address_of_azure_s_ends_before_the_deployment(told):
+    azure = "{kind: azure, api_key: x, base_url: 'https://r.openai.azure.com/openai/deployments/gpt'}"
+    assert "1 providers.openai.base_url: goes on to a deployment" in told(f"providers: {{openai: {azure}}}")
+
+
+def test_an_api_key_for_a_kind_that_takes_none_is_an_error(told):
+    vertex = "{kind: vertex, project: p, location: global, api_key: x}"
+    assert told(f"providers: {{openai: {vertex}}}") == ["1 providers.openai.api_key: kind vertex takes no API key"]

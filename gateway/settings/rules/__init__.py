@@ -21,6 +21,7 @@ RULES: tuple[Rule, ...] = (
     references.globs_match_models,
     providers.kinds_have_what_they_need,
     providers.settings_fit_their_kind,
+    providers.addresses_are_whole,
     providers.transport_can_do_it,
     providers.files_exist,
     providers.empty_ones_are_off,

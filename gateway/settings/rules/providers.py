@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from gateway.core.kinds import KINDS
 from gateway.settings.provider import Provider
@@ -25,6 +26,8 @@ _ACCOUNT = (
     "access_key_id",
     "secret_access_key",
 )
+# Whose API is also at the bare host.
+_SHORT_TOO = frozenset({"deepseek"})
 
 
 def _whole(view: View) -> Iterator[tuple[Place, Provider]]:
@@ -74,6 +77,27 @@ def settings_fit_their_kind(view: View) -> None:
                     f"means nothing to kind {provider.kind}",
                     f"Remove it: it is a setting of {', '.join(owners[name])}.",
                 )
+
+        if provider.api_key is not None and "api_key" not in KINDS[provider.kind].credentials:
+            choices = ", ".join(KINDS[provider.kind].credentials)
+            view.error((*place, "api_key"), f"kind {provider.kind} takes no API key", f"Give {choices} instead.")
+
+
+def addresses_are_whole(view: View) -> None:
+    for place, provider in _whole(view):
+        if provider.base_url is None:
+            continue
+        said, default = urlsplit(provider.base_url), urlsplit(KINDS[provider.kind].base_url)
+        if provider.kind == "azure" and "/deployments/" in said.path:
+            fix = "End it at the host; the deployment is the model of a target."
+            view.error((*place, "base_url"), "goes on to a deployment", fix)
+        elif (
+            provider.kind not in _SHORT_TOO
+            and said.netloc == default.netloc
+            and default.path.startswith(f"{said.path}/")
+        ):
+            fix = f"Write {KINDS[provider.kind].base_url}, or leave it out."
+            view.warning((*place, "base_url"), "stops short of where the API is", fix)
 
 
 def transport_can_do_it(view: View) -> None:
