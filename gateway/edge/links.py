@@ -76,7 +76,7 @@ def _link(store: MediaStore, base: str, item: dict[str, msgspec.Raw]) -> None:
 
 
 def _with_errors(given: msgspec.Raw | None, errors: list[dict[str, str]]) -> dict[str, Any]:
-    """``given``, what the gateway has said of this reply so far, with more errors. See ``providers.client.image_join``."""
+    """``given``, what the gateway has said of this reply so far (``providers.client.image_join``), with more errors."""
     said: dict[str, Any] = {}
     if given is not None:
         with contextlib.suppress(*NOT_JSON):
