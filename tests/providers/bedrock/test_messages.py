@@ -160,6 +160,20 @@ def test_cache_marks_become_cache_points():
     assert "cachePoint" in str(sent(said, model=ARN))
 
 
+def test_cache_points_stand_only_where_something_is_said_and_never_within_a_result_or_a_thought():
+    cache = {"cache_control": {"type": "ephemeral"}}
+    assert sent([HELLO, ANSWER, {"role": "user", "content": " ", **cache}, HELLO])["messages"][2:] == [
+        {"role": "user", "content": [{"text": "Hello"}]}
+    ]
+    marked = [{"type": "text", "text": "1", **cache}]
+    thought = {"type": "reasoning.text", "text": "Hm", "signature": "c2ln", "format": "anthropic-claude-v1", "index": 9}
+    called_after_thought = {"role": "assistant", "tool_calls": [called()], "reasoning_details": [thought], **cache}
+    turns = sent([HELLO, called_after_thought, {"role": "tool", "tool_call_id": "tooluse_1", "content": marked}])
+    _, answer, result = (turn["content"] for turn in turns["messages"])
+    assert [next(iter(block)) for block in answer] == ["reasoningContent", "toolUse", "cachePoint"]
+    assert result[0]["toolResult"]["content"] == [{"text": "1"}]
+
+
 def test_a_text_for_the_guardrail_says_so():
     part = {"type": "text", "text": "Tokyo.", "guard_content": ["grounding_source"]}
     assert content(part) == [{"guardContent": {"text": {"text": "Tokyo.", "qualifiers": ["grounding_source"]}}}]
