@@ -37,6 +37,7 @@ class ChunkWriter:
         self._finish: str | None = None
         self._calls = 0
         self._images = 0
+        self._annotations: list[Mapping[str, Any]] = []
 
     def begin(self, *, id: str = "", model: str = "") -> None:
         if not self._head:  # a client must not see the name change
@@ -84,7 +85,8 @@ class ChunkWriter:
         self._images += 1
 
     def cite(self, annotation: Mapping[str, Any]) -> None:
-        self._delta({"annotations": [annotation]}, "")
+        # All at the end, in one chunk: OpenAI's SDK can't join lists without an index, and raises at the second.
+        self._annotations.append(annotation)
 
     def extra(self, vendor: str, value: Mapping[str, Any]) -> None:
         self._delta({"extra_content": {vendor: value}}, "")
@@ -101,6 +103,8 @@ class ChunkWriter:
     def close(self) -> None:
         if self._finish is None:
             raise endless()
+        if self._annotations:
+            self._delta({"annotations": self._annotations}, "")
         self._chunk({}, self._finish)
         self._flush(self._finish)
         usage = with_images(self._usage, self._images, self._image_line)

@@ -172,8 +172,8 @@ def test_sources_with_an_address_are_annotations_and_others_are_kept():
     assert choice["message"]["annotations"] == [{"type": "url_citation", "url_citation": annotation}]
     assert choice["message"]["extra_content"] == {"anthropic": {"citations": [page]}}
     assert [delta for delta in streamed if "content" not in delta] == [
-        {"annotations": choice["message"]["annotations"]},
         {"extra_content": choice["message"]["extra_content"]},
+        {"annotations": choice["message"]["annotations"]},
     ]
 
 

@@ -8,6 +8,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from gateway.core.errors import Reason, UpstreamError
@@ -313,3 +314,34 @@ def test_usage_that_comes_early_counts_and_what_was_told_before_it_is_not_counte
 def test_a_reply_without_usage_says_none():
     assert "usage" not in whole_of([("text", "a"), ("finish", "stop")])
     assert not any("usage" in chunk for chunk in chunks([("text", "a"), ("finish", "stop")]))
+
+
+def test_openai_s_own_sdk_joins_a_stream_with_several_of_everything():
+    sources = [
+        {"type": "url_citation", "url_citation": {"url": url, "title": url}} for url in ("https://a", "https://b")
+    ]
+    state = ChatCompletionStreamState()
+    reply = [
+        ("thought", Thought(text="Hm, ", format="f", index=0)),
+        ("thought", Thought(text="so.", format="f", index=0)),
+        ("text", "Well "),
+        ("cite", sources[0]),
+        ("image", "image/png", "aQ=="),
+        ("text", "then."),
+        ("cite", sources[1]),
+        ("image", "image/png", "ag=="),
+        ("tool_call", "a", "f"),
+        ("arguments", "{}"),
+        ("tool_call", "b", "f"),
+        ("arguments", "{}"),
+        ("extra", "google", {"grounding": [{"x": 1}]}),
+        ("finish", "tool_calls"),
+    ]
+    for chunk in chunks(reply):
+        state.handle_chunk(ChatCompletionChunk.model_validate(chunk))
+    message = state.get_final_completion().choices[0].message.to_dict()
+
+    assert [source["url_citation"]["url"] for source in message["annotations"]] == ["https://a", "https://b"]
+    assert [picture["image_url"]["url"][-4:] for picture in message["images"]] == ["aQ==", "ag=="]
+    assert [call["id"] for call in message["tool_calls"]] == ["a", "b"]
+    assert (message["content"], message["reasoning_details"][0]["text"]) == ("Well then.", "Hm, so.")

@@ -275,7 +275,7 @@ def test_sources_come_once_at_the_end_of_a_stream_on_one_line():
     grounded = json.dumps({"candidates": candidate(groundingMetadata=GROUNDING)}, indent=2).encode()
     lines = b"".join(b"data: " + line + b"\n" for line in grounded.split(b"\n")) + b"\n"
     _, chunks = streamed(frame(candidates=candidate({"text": "Dört: Bärn."})), lines, END)
-    found = [delta for delta in deltas(chunks) if "annotations" in delta]
+    (found,) = [delta["annotations"] for delta in deltas(chunks) if "annotations" in delta]
     assert len(found) == 2
     (extra,) = [delta["extra_content"] for delta in deltas(chunks) if "extra_content" in delta]
     assert extra["google"]["grounding_metadata"] == GROUNDING
