@@ -18,7 +18,7 @@ import msgspec
 from gateway.core.errors import unsupported
 from gateway.providers.anthropic.blocks import Block, blocks_of, cached, image_block, only_text, text_block
 from gateway.providers.client.chat import Image, Message, Thought, ToolCall
-from gateway.providers.client.thoughts import whole_thoughts
+from gateway.providers.client.thoughts import is_of, whole_thoughts
 
 FORMAT = "anthropic-claude-v1"
 """OpenRouter's name for Claude's reasoning: https://openrouter.ai/docs/use-cases/reasoning-tokens."""
@@ -200,7 +200,7 @@ def _with_thoughts(said: list[Block], thoughts: Sequence[Thought]) -> list[Block
 
 
 def _thought(thought: Thought) -> Block | None:
-    if thought.format != FORMAT:
+    if not is_of(thought, FORMAT):
         return None
     if thought.data:
         return {"type": "redacted_thinking", "data": thought.data}

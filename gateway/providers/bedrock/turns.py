@@ -17,7 +17,7 @@ import msgspec
 from gateway.core.errors import InvalidRequest, unsupported
 from gateway.providers.bedrock.blocks import Block, Blocks, image_block, text_block
 from gateway.providers.client.chat import Image, Message, Part, Refusal, Text, Thought, ToolCall
-from gateway.providers.client.thoughts import whole_thoughts
+from gateway.providers.client.thoughts import is_of, whole_thoughts
 
 CLAUDE = "anthropic-claude-v1"
 """OpenRouter's name for Claude's reasoning, whose signatures hold wherever Claude runs."""
@@ -145,10 +145,10 @@ class _Conversation:
         return _with_thoughts(said, ours)
 
     def _thought(self, thought: Thought) -> tuple[int, Block] | None:
-        if thought.data and thought.format == OURS:
+        if thought.data and is_of(thought, OURS):
             return thought.index or 0, {"reasoningContent": {"redactedContent": thought.data}}
         is_signed = bool(thought.signature) or self._thoughts != CLAUDE
-        if thought.format != self._thoughts or not is_signed or not (thought.text or thought.signature):
+        if not is_of(thought, self._thoughts) or not is_signed or not (thought.text or thought.signature):
             return None
         # Claude's newer generations keep their thoughts to themselves and sign them nevertheless.
         text = {"text": thought.text or "", **({"signature": thought.signature} if thought.signature else {})}

@@ -30,6 +30,14 @@ def whole_thoughts(given: Sequence[Thought]) -> list[Thought]:
     return [_joined(pieces) for pieces in blocks]
 
 
+def is_of(thought: Thought, format: str) -> bool:
+    """Whether ``thought`` is of ``format``. OpenAI's SDK joins what a stream says of a thought field by field, so the
+    name of the format comes back as many times over as there were pieces.
+    """
+    said = thought.format or ""
+    return said != "" and said == format * (len(said) // len(format))
+
+
 def _joined(pieces: list[Thought]) -> Thought:
     if len(pieces) == 1:
         return pieces[0]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from gateway.providers.client.chat import Message, Thought, ToolCall
+from gateway.providers.client.thoughts import is_of
 
 FORMAT = "google-gemini-v1"
 SKIP = "skip_thought_signature_validator"
@@ -35,7 +36,7 @@ class Signatures(msgspec.Struct, frozen=True):
         images: dict[int, str] = {}
         text = None
         for thought in message.reasoning_details or ():
-            if thought.format != FORMAT:
+            if not is_of(thought, FORMAT):
                 continue
             if thought.text:
                 thoughts.append(thought.text)

@@ -158,6 +158,14 @@ def test_a_reply_that_comes_back_with_the_conversation_is_what_it_was(content):
     assert turns(HELLO, choice["message"], HELLO)[1] == ("assistant", content)
 
 
+def test_a_thought_whose_format_an_sdk_has_joined_with_its_text_goes_back_too():
+    thought = signed(format=FORMAT * 3)
+
+    content = turns(HELLO, {"role": "assistant", "content": "Hi", "reasoning_details": [thought]}, HELLO)[1][1]
+
+    assert content[0] == {"type": "thinking", "thinking": "Hm.", "signature": "c2ln"}
+
+
 def test_a_thought_that_comes_back_in_the_pieces_of_its_stream_is_one():
     pieces = [signed(text="So ", signature=None), signed(text="much.", signature=None), signed(text=None)]
     again = signed(text="Hm.")  # of the same place, and whole by itself
