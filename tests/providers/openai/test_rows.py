@@ -31,12 +31,18 @@ RENAMED = {
     **dict.fromkeys(("lmstudio", "together", "zai"), OLD_CEILING),
     "mistral": {**OLD_CEILING, "seed": "random_seed"},
 }
+OF_GOOGLE = {Feature.LOGPROBS, Feature.CHOICES, Feature.IMAGE_LINKS, Feature.MASK, Feature.TRANSPARENT}
 LACKING = {
+    "anthropic": {Feature.AUDIO, Feature.LOGPROBS, Feature.CHOICES, Feature.IMAGE_OUTPUT},
+    "bedrock": {Feature.AUDIO, Feature.LOGPROBS, Feature.CHOICES, Feature.IMAGE_LINKS},
     "cerebras": {Feature.VISION},
     "deepseek": {Feature.JSON_SCHEMA},
+    "gemini": OF_GOOGLE,
     "groq": {Feature.LOGPROBS},
     "mistral": {Feature.LOGPROBS},
+    "openrouter": {Feature.IMAGE_LINKS, Feature.MASK},
     "perplexity": {Feature.TOOLS, Feature.LOGPROBS},
+    "vertex": OF_GOOGLE,
     "zai": {Feature.LOGPROBS},
 }
 KNOW_DEVELOPERS = {"groq", "openai", "simulator", "xai"}
@@ -58,7 +64,7 @@ def test_fields_that_it_refuses_are_left_out_and_others_have_its_names(kind):
     assert sent.keys() == expected | {"model", "messages", "stream"}
 
 
-@each
+@pytest.mark.parametrize("kind", KINDS)
 def test_what_none_of_its_models_can_do_is_known(kind):
     assert KINDS[kind].lacks == LACKING.get(kind, set())
 
