@@ -12,12 +12,19 @@ import msgspec
 from gateway.catalog.catalog import Catalog
 from gateway.cli.config import add_config, usable_config
 from gateway.core.errors import InvalidRequest
+from gateway.core.types import Endpoint
 
 
 def add_to(commands: Any) -> None:
     parser = commands.add_parser("explain", help="say where a call would go, and why")
     parser.add_argument("model", help="a public model, with a suffix like :cost if you want")
     parser.add_argument("--prompt", default="Hello", help="the user's message (default: %(default)s)")
+    parser.add_argument(
+        "--endpoint",
+        choices=[Endpoint.CHAT.value, Endpoint.IMAGE_GENERATIONS.value, Endpoint.EMBEDDINGS.value],
+        default=Endpoint.CHAT.value,
+        help="what is asked for (default: %(default)s)",
+    )
     parser.add_argument("--max-tokens", type=int, help="the ceiling on the output")
     parser.add_argument("--stream", action="store_true", help="as a stream")
     parser.add_argument("--key", help="the name of the key that calls (default: one that may use everything)")
@@ -38,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     if args.stream:
         body["stream"] = True
     try:
-        call = explainer.call(msgspec.json.encode(body), key=args.key)
+        call = explainer.call(msgspec.json.encode(body), Endpoint(args.endpoint), key=args.key)
     except InvalidRequest as error:
         print(f"sluice: {error}", file=sys.stderr)
         return 2

@@ -125,3 +125,14 @@ def test_the_command_line_explains_by_the_same_rules(tmp_path, capsys):
     assert cli.main(["explain", "m", "--key", "nobody", "--config", str(path)]) == cli.USAGE_ERROR
     assert cli.main(["explain", "m", "--max-tokens", "-1", "--config", str(path)]) == cli.USAGE_ERROR
     assert cli.main(["explain", "n", "--config", str(path)]) == 1
+
+
+def test_the_command_line_explains_calls_for_images_too(tmp_path, capsys):
+    path = tmp_path / "sluice.yaml"
+    drawing = {"providers": {"o": {"kind": "openai", "api_key": "x"}}, "models": {"d": {"targets": ["o/dall-e-3"]}}}
+    path.write_text(yaml.safe_dump(drawing))
+
+    assert cli.main(["explain", "d", "--endpoint", "images/generations", "--config", str(path)]) == 0
+    assert "left out" not in capsys.readouterr().out
+    assert cli.main(["explain", "d", "--config", str(path)]) == 0
+    assert "left out: does not serve /v1/chat/completions" in capsys.readouterr().out
