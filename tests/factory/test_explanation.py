@@ -134,5 +134,5 @@ def test_the_command_line_explains_calls_for_images_too(tmp_path, capsys):
 
     assert cli.main(["explain", "d", "--endpoint", "images/generations", "--config", str(path)]) == 0
     assert "left out" not in capsys.readouterr().out
-    assert cli.main(["explain", "d", "--config", str(path)]) == 0
-    assert "left out: does not serve /v1/chat/completions" in capsys.readouterr().out
+    assert cli.main(["explain", "d", "--config", str(path)]) == 1
+    assert "does not serve /v1/chat/completions" in capsys.readouterr().err
