@@ -12,13 +12,12 @@ from pathlib import Path
 
 import msgspec
 
+from gateway.catalog.models import GEOGRAPHY
 from gateway.catalog.prices import with_auto
 from gateway.core.money import nanousd
 from gateway.core.types import Capabilities, Endpoint, Feature
 
 _DATE = re.compile(r"-20\d{2}-\d{2}-\d{2}$")
-_REGION = re.compile(r"^(us|eu|apac|global)\.")
-"""What Bedrock writes before the name of an inference profile."""
 
 
 class Family(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,7 +81,7 @@ class ImageList(msgspec.Struct, frozen=True):
         """The family of ``model``, if ``provider`` sells it. A vendor or a region before the name and a date after it
         are passed over: ``openai/gpt-image-1``, ``us.amazon.nova-canvas-v1:0``, ``gpt-image-2-2026-04-21``.
         """
-        name = _REGION.sub("", model.lower().rpartition("/")[2])
+        name = GEOGRAPHY.sub("", model.lower().rpartition("/")[2])
         undated = _DATE.sub("", name)
         for family in self.families:
             if provider in family.sold_by and (name in family.names or undated in family.names):

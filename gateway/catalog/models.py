@@ -32,7 +32,7 @@ _CLAUDE_SELLERS = frozenset({"aws", "google"})
 """They serve Anthropic's models with the same limits, under names of their own: ``anthropic.claude-…-v1:0``."""
 _VERSION = re.compile(r"-v\d+(:\d+)?$")
 _DATED = re.compile(r"(-20\d{2}-?\d{2}-?\d{2}|-latest|@\d{8}|@latest)$")
-_REGION = re.compile(r"^(us|us-gov|eu|apac|global|jp|au)\.")
+GEOGRAPHY = re.compile(r"^(us|us-gov|eu|apac|global|jp|au|ca)\.")
 """What Bedrock writes before the name of an inference profile."""
 
 
@@ -88,7 +88,7 @@ class ModelFacts:
 
     def _facts(self, provider: str, name: str) -> Facts | None:
         rows = self._rows(provider)
-        bare = _REGION.sub("", name)
+        bare = GEOGRAPHY.sub("", name)
         for spelling in (name, bare, _DATED.sub("", bare)):
             if spelling in rows:
                 return rows[spelling]
@@ -103,7 +103,7 @@ class ModelFacts:
         return self._providers[provider]
 
     def _image_tokens(self, name: str) -> int:
-        bare = _REGION.sub("", name.rpartition("/")[2]).removeprefix("anthropic.")
+        bare = GEOGRAPHY.sub("", name.rpartition("/")[2]).removeprefix("anthropic.")
         found = ""
         for prefix in self.list.image_tokens:
             if bare.startswith(prefix) and len(prefix) > len(found):

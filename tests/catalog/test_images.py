@@ -145,3 +145,11 @@ def test_families_can_do_what_their_makers_say(catalog):
     assert chat.features >= {Feature.VISION, Feature.TOOLS, Feature.JSON_SCHEMA}
     assert gpt.context_tokens is None
     assert gpt.max_output_tokens is None
+
+
+@pytest.mark.parametrize("geography", ["us", "us-gov", "eu", "apac", "jp", "au", "ca", "global"])
+def test_a_profile_of_bedrock_costs_what_its_model_does(catalog, geography):
+    own = catalog.entry("bedrock", "amazon.nova-canvas-v1:0")
+
+    assert catalog.entry("bedrock", f"{geography}.amazon.nova-canvas-v1:0") == own
+    assert own.price is not None
