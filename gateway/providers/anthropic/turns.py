@@ -21,7 +21,9 @@ from gateway.providers.client.chat import Image, Message, Thought, ToolCall
 from gateway.providers.client.thoughts import is_of, whole_thoughts
 
 FORMAT = "anthropic-claude-v1"
-"""OpenRouter's name for Claude's reasoning: https://openrouter.ai/docs/use-cases/reasoning-tokens."""
+"""OpenRouter's name for Claude's reasoning, whose signatures hold wherever Claude runs.
+
+https://openrouter.ai/docs/use-cases/reasoning-tokens"""
 OPENING = "(The conversation begins with your message.)"
 """Said for the user where an assistant speaks first, which Anthropic doesn't allow."""
 

@@ -11,8 +11,9 @@ from typing import Any
 import msgspec
 
 from gateway.core.errors import Reason, UpstreamError
+from gateway.providers.anthropic.turns import FORMAT as CLAUDE
 from gateway.providers.bedrock.tools import JSON_TOOL
-from gateway.providers.bedrock.turns import CLAUDE, OURS
+from gateway.providers.bedrock.turns import OURS
 from gateway.providers.bedrock.usage import Counts, usage_of
 from gateway.providers.client.chat import Thought
 from gateway.providers.client.media import Media

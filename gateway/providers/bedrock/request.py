@@ -9,11 +9,12 @@ from typing import Any
 
 from gateway.core.errors import InvalidRequest, unsupported
 from gateway.core.types import Call, Endpoint, Target
+from gateway.providers.anthropic.turns import FORMAT as CLAUDE
 from gateway.providers.bedrock.blocks import Blocks, image_block
 from gateway.providers.bedrock.models import Model
 from gateway.providers.bedrock.thinking import Thinking, thinking
 from gateway.providers.bedrock.tools import Tools, tools_of
-from gateway.providers.bedrock.turns import CLAUDE, OURS, Turns
+from gateway.providers.bedrock.turns import OURS, Turns
 from gateway.providers.client.chat import Chat, own_field
 from gateway.providers.client.image_request import ImageRequest
 

@@ -15,16 +15,14 @@ from collections.abc import Sequence
 import msgspec
 
 from gateway.core.errors import InvalidRequest, unsupported
+from gateway.providers.anthropic.turns import FORMAT as CLAUDE
+from gateway.providers.anthropic.turns import OPENING
 from gateway.providers.bedrock.blocks import Block, Blocks, image_block, text_block
 from gateway.providers.client.chat import Image, Message, Part, Refusal, Text, Thought, ToolCall
 from gateway.providers.client.thoughts import is_of, whole_thoughts
 
-CLAUDE = "anthropic-claude-v1"
-"""OpenRouter's name for Claude's reasoning, whose signatures hold wherever Claude runs."""
 OURS = "amazon-bedrock-v1"
 """All other reasoning that came through Converse, and is known only there."""
-OPENING = "(The conversation begins with your message.)"
-"""Said for the user where an assistant speaks first, which Converse doesn't allow."""
 SEE_DOCUMENT = "(See the document.)"
 """A document must have text beside it."""
 NO_RESULT = "(no output)"

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.core.body import NOT_JSON, FormFile
+from gateway.core.body import FormFile
 from gateway.core.errors import InvalidRequest, Reason, UpstreamError, unsupported
 from gateway.core.kinds import Kind
 from gateway.core.types import Call, Endpoint, Event, Feature, Target
@@ -26,9 +26,9 @@ from gateway.providers.client.chat import own_field
 from gateway.providers.client.image_request import ImageRequest
 from gateway.providers.client.media import Media, type_of
 from gateway.providers.client.writer import Writer
-from gateway.providers.openai.failure import failure_in_reply, unreadable
+from gateway.providers.openai.failure import read_whole
 from gateway.providers.openai.usage import image_usage, with_bill
-from gateway.providers.raw import EMPTY, is_given, said
+from gateway.providers.raw import EMPTY
 
 IMAGE_CONFIG = frozenset({"size", "quality", "background", "output_format"})
 """What of a chat's ``image_config`` the images endpoints have a word for: the same one."""
@@ -117,12 +117,7 @@ class ChatByImages(WholeDecoder):
 
     def decode(self, frame: bytes) -> Sequence[Event]:
         self._has_come = True
-        try:
-            reply = _reply(frame)
-        except NOT_JSON as error:
-            raise unreadable(frame) from error
-        if is_given(reply.error):
-            raise failure_in_reply(said(reply.error), secrets=self._secrets)
+        reply = read_whole(_reply, frame, self._secrets)
         pictures = [picture for picture in reply.data or () if picture.b64_json or picture.url]
         if not pictures:
             raise UpstreamError(Reason.UNREADABLE, "the provider answered without an image")

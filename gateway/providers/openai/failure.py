@@ -6,8 +6,8 @@ Its own words go on to the client where they speak of the request. What it says 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -15,6 +15,7 @@ from gateway.core.body import NOT_JSON
 from gateway.core.errors import Reason, UpstreamError
 from gateway.core.exchange import HttpHead
 from gateway.providers.failure import by_status, refusal, retry_after_s
+from gateway.providers.raw import is_given, said
 
 BREAKS = frozenset({"error", "network_error", "insufficient_system_resource"})
 """Finish reasons of OpenRouter and Mistral, Z.AI, DeepSeek: no end, but a fault of theirs in mid-reply."""
@@ -91,6 +92,24 @@ def failure_in_reply(error: Any, *, secrets: Sequence[str]) -> UpstreamError:
 def broken_off(finish: str, error: Any, *, secrets: Sequence[str]) -> UpstreamError:
     """The error for a choice that ended in ``finish``, one of BREAKS; ``error`` is the provider's, if it gave one."""
     return failure_in_reply(error or f"the provider broke the reply off: {finish}", secrets=secrets)
+
+
+class _Reply(Protocol):
+    error: msgspec.Raw
+
+
+_R = TypeVar("_R", bound=_Reply)
+
+
+def read_whole(decode: Callable[[bytes], _R], body: bytes, secrets: Sequence[str]) -> _R:
+    """A whole reply, decoded. Raises UpstreamError for one that can't be read, or is an error for all its 200."""
+    try:
+        reply = decode(body)
+    except NOT_JSON as error:
+        raise unreadable(body) from error
+    if is_given(reply.error):
+        raise failure_in_reply(said(reply.error), secrets=secrets)
+    return reply
 
 
 def unreadable(data: bytes) -> UpstreamError:

@@ -15,7 +15,6 @@ from typing import Any
 
 import msgspec
 
-from gateway.core.body import NOT_JSON
 from gateway.core.errors import InvalidRequest, Reason, UpstreamError, unsupported
 from gateway.core.kinds import Kind
 from gateway.core.types import Event
@@ -23,9 +22,9 @@ from gateway.providers.base import WholeDecoder
 from gateway.providers.client.image_request import ImageRequest
 from gateway.providers.client.media import Media
 from gateway.providers.client.writer import Writer
-from gateway.providers.openai.failure import failure_in_reply, unreadable
+from gateway.providers.openai.failure import read_whole
 from gateway.providers.openai.usage import billed_chat_usage
-from gateway.providers.raw import EMPTY, is_given, said
+from gateway.providers.raw import EMPTY
 
 
 def chat_for(request: ImageRequest) -> dict[str, Any]:
@@ -85,12 +84,7 @@ class ImageByChat(WholeDecoder):
 
     def decode(self, frame: bytes) -> Sequence[Event]:
         self._has_come = True
-        try:
-            reply = _reply(frame)
-        except NOT_JSON as error:
-            raise unreadable(frame) from error
-        if is_given(reply.error):
-            raise failure_in_reply(said(reply.error), secrets=self._secrets)
+        reply = read_whole(_reply, frame, self._secrets)
         if not reply.choices or reply.choices[0].message is None:
             raise UpstreamError(Reason.UNREADABLE, "the provider's reply has no 'choices'")
         writer = self._writer

@@ -14,9 +14,9 @@ from gateway.core.types import Call, Endpoint, Event, Feature
 from gateway.core.usage import BYTES_A_TOKEN, Usage
 from gateway.providers.base import WholeDecoder
 from gateway.providers.client.writer import with_images
-from gateway.providers.openai.failure import BREAKS, broken_off, failure_in_reply, unreadable
+from gateway.providers.openai.failure import BREAKS, broken_off, read_whole
 from gateway.providers.openai.usage import billed_chat_usage, image_usage, with_bill
-from gateway.providers.raw import EMPTY, is_given, length, said, size
+from gateway.providers.raw import EMPTY, length, said, size
 
 
 class _Choice(msgspec.Struct, gc=False):
@@ -52,12 +52,7 @@ class WholeReply(WholeDecoder):
 
     def decode(self, frame: bytes) -> Sequence[Event]:
         self._has_come = True
-        try:
-            reply = _whole(frame)
-        except NOT_JSON as error:
-            raise unreadable(frame) from error
-        if is_given(reply.error):
-            raise failure_in_reply(said(reply.error), secrets=self._secrets)
+        reply = read_whole(_whole, frame, self._secrets)
         call = self._call
         if call.stream:
             raise UpstreamError(Reason.UNREADABLE, "the provider answered a streaming request with a whole reply")

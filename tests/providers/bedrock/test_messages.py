@@ -7,7 +7,8 @@ import base64
 import pytest
 
 from gateway.core.errors import InvalidRequest
-from gateway.providers.bedrock.turns import NO_RESULT, OPENING, SEE_DOCUMENT, id_of
+from gateway.providers.anthropic.turns import OPENING
+from gateway.providers.bedrock.turns import NO_RESULT, SEE_DOCUMENT, id_of
 from gateway.providers.client.chat import UNREADABLE
 from tests.providers.bedrock.asking import ADAPTIVE, ARN, CLAUDE, HELLO, LLAMA, NOVA, PIXEL, called, refused, sent, tool
 
