@@ -41,10 +41,14 @@ def known_prices(catalog: Catalog) -> ExtraCheck:
 
 
 def _has_price(target: Target) -> bool:
-    """All that it serves: a chat model that draws is asked for images too."""
+    """All that it serves: a chat model that draws is asked for images too. Where nobody knows what it serves, either
+    will do, and each call is judged by what it asks for.
+    """
     endpoints = target.capabilities.endpoints
+    if endpoints is None:
+        return is_priced(target, Endpoint.CHAT) or is_priced(target, Endpoint.IMAGE_GENERATIONS)
     can_draw = Feature.IMAGE_OUTPUT in (target.capabilities.features or ())
-    if endpoints and (can_draw or endpoints <= IMAGES):
+    if can_draw or endpoints <= IMAGES:
         return is_priced(target, Endpoint.IMAGE_GENERATIONS)
     return is_priced(target, Endpoint.CHAT)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from gateway.catalog.catalog import Catalog
@@ -60,3 +62,16 @@ def test_a_price_of_words_is_no_price_of_a_model_that_draws(found):
     assert found(DRAWS % ("chat/completions", "")) == []
     assert found(DRAWS % ("chat/completions", "image_output")) == problem
     assert found(DRAWS % ("images/generations", "")) == problem
+
+
+@pytest.mark.parametrize("price", ["{per_image: 0.02}", "{input: 1, output: 2}", "free"])
+def test_a_price_of_images_or_of_words_is_one_where_nobody_knows_which_the_model_makes(found, price):
+    priced = UNPRICED.replace("{kind: simulator}", f"{{kind: simulator, price: {price}}}")
+
+    assert found(priced + "global: {budgets: [{usd: 1, per: day}]}\n") == []
+
+
+def test_the_demo_has_a_price_for_all_that_it_counts(found):
+    text = (Path(__file__).parents[2] / "config" / "demo.yaml").read_text(encoding="utf-8")
+
+    assert [path for _, path, is_warning in found(text) if not is_warning] == []
