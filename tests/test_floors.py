@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 
 FLOORS = (
     ("core",),
-    ("catalog", "state", "wire", "providers", "media", "signing", "telemetry", "settings"),
+    ("catalog", "state", "wire", "providers", "media", "signing", "telemetry", "settings", "directory", "spend"),
     ("identity", "health", "limits"),
     ("routing", "resilience"),
     ("pipeline",),

@@ -7,6 +7,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.admin.errors import error_response
 from gateway.core.clock import Clock
 from gateway.core.errors import InvalidKey
+from gateway.core.types import Caller
 from gateway.identity.bearer import bearer
 from gateway.identity.keys import KeyRing, KeyRow, digest
 
@@ -25,12 +26,12 @@ class AdminOnly:
 
     def __init__(self, app: ASGIApp, admin_key: str, clock: Clock) -> None:
         self._app = app
-        self._ring = KeyRing([KeyRow(name="admin", sha256=digest(admin_key))], clock)
+        self._ring = KeyRing([KeyRow(caller=Caller(key="admin"), sha256=digest(admin_key))], clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not scope["path"].startswith(OPEN):
             try:
-                self._ring.authenticate(bearer(scope["headers"]))
+                self._ring.known(bearer(scope["headers"]))
             except InvalidKey:
                 await error_response(InvalidKey(_UNKNOWN, headers=_HEADERS))(scope, receive, send)
                 return

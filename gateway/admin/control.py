@@ -12,6 +12,7 @@ from gateway.core.errors import Problem
 from gateway.core.types import Call, Endpoint, Model
 from gateway.health.breaker import Breakers
 from gateway.health.vitals import Vitals
+from gateway.limits.base import Limit
 from gateway.limits.book import Book
 from gateway.routing.decision import Decision
 from gateway.settings import Settings
@@ -39,6 +40,8 @@ class Control(msgspec.Struct, frozen=True, kw_only=True):
     models: Mapping[str, Model]
     base_urls: Mapping[str, str]
     """Where each provider's API is; empty where nobody says."""
+    limits: tuple[Limit, ...]
+    """Of every scope that the configuration names, the widest first."""
     book: Book
     store: Store
     vitals: Vitals

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.admin.control import Control
+from gateway.core.ceilings import Window
 from gateway.core.money import nanousd, usd
 from gateway.settings import terms
 
@@ -35,7 +36,7 @@ class Budget(BaseModel):
 
     usd: str = Field(description="USD that may be spent in each window.", examples=["5", "0.25"])
     nanousd: int = Field(description="The same in nano-dollars.")
-    per: terms.Window = Field(description="The window.")
+    per: Window = Field(description="The window.")
 
 
 def budgets(said: Iterable[terms.Budget]) -> list[Budget]:

@@ -69,7 +69,7 @@ async def usage(
     ] = None,
 ) -> Listing[Usage]:
     """Each limit and budget of the configuration. What has no limit is not counted here; `/metrics` has it all."""
-    limits = [limit for limit in control.book.limits if scope is None or _is_of(limit, scope)]
+    limits = [limit for limit in control.limits if scope is None or _is_of(limit, scope)]
     levels = await control.store.levels([limit.claim(_NOTHING) for limit in limits])
     now_s = control.clock.time()
     return Listing(data=[_usage(limit, level, now_s) for limit, level in zip(limits, levels, strict=True)])

@@ -17,6 +17,7 @@
     │   └── AttemptsFailed        502, 504, 429: after the last attempt
     ├── UpstreamError             ends one attempt; knows its reason, from which failover decides
     ├── StoreUnavailable          the store of shared counters can't answer now
+    ├── Conflict                  a record was changed by somebody else meanwhile, or its name is taken
     ├── NotKept                   a picture can't be kept in the media store
     └── ConfigError               the configuration can't be used; every problem at once
 
@@ -244,6 +245,10 @@ def unsupported(param: str, message: str) -> UpstreamError:
 
 class StoreUnavailable(SluiceError):
     """The store can't answer now. What that means for a call is for the declared policy to say."""
+
+
+class Conflict(SluiceError):
+    """A record is not as the change supposes, or its name is taken. What it says is fit for a client."""
 
 
 class NotKept(SluiceError):

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 import msgspec
 
 from gateway.core.body import Body
+from gateway.core.ceilings import Ceilings
 from gateway.core.exchange import Timeouts
 from gateway.core.money import Price
 from gateway.core.usage import NOTHING, Usage
@@ -77,6 +78,12 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """Globs of the public models that it may use."""
     regions: frozenset[str] | None = None
     """The regions that its calls may be sent to; None is any."""
+    tags: tuple[str, ...] = ()
+    """What its spend is attributed to, beside key and team: the team's own and the key's."""
+    scopes: tuple[tuple[str, Ceilings], ...] = ()
+    """The scopes whose ceilings hold for its calls, the widest first: ``team research``, ``key ci``."""
+    per_user: tuple[tuple[str, Ceilings], ...] = ()
+    """The scopes that have ceilings for each end user, as the request's ``user`` field names them."""
 
     def may_use(self, model: str) -> bool:
         return any(pattern == "*" or fnmatchcase(model, pattern) for pattern in self.models)
@@ -211,6 +218,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     wants_explanation: bool = False
     user: str | None = None
     """The request's ``user`` field."""
+    tags: tuple[str, ...] = ()
+    """What its cost is attributed to: the caller's tags, and those that the request brought."""
     wish: Wish = NO_WISH
     received_at: float = 0.0
     """Monotonic seconds."""
@@ -253,6 +262,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     key: str
     team: str | None = None
     user: str | None = None
+    tags: tuple[str, ...] = ()
     stream: bool = False
     status: int
     """What the client got, or would have got had it not hung up (then 499)."""

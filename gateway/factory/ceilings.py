@@ -2,36 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
+from gateway.core.ceilings import Allowance, Ceilings
 from gateway.core.money import nanousd
-from gateway.limits.base import Limit
-from gateway.limits.book import Book, limits_of
+from gateway.limits.book import Book
 from gateway.settings import Settings
+from gateway.settings.access import Users
 from gateway.settings.terms import Budget, Limits
 
 
+def ceilings(limits: Limits, budgets: Iterable[Budget]) -> Ceilings:
+    """What the settings of one scope say."""
+    return Ceilings(
+        rpm=limits.rpm,
+        tpm=limits.tpm,
+        images_per_minute=limits.images_per_minute,
+        concurrency=limits.concurrency,
+        budgets=tuple(
+            Allowance(nanousd=nanousd(budget.usd), per=budget.per, on_outage=budget.on_outage) for budget in budgets
+        ),
+        on_outage=limits.on_outage,
+    )
+
+
+def of_users(users: Users) -> Ceilings:
+    """What each end user may use."""
+    return ceilings(users.limits, users.budgets)
+
+
 def build_book(settings: Settings) -> Book:
-    """All limits, by scope."""
-    scopes: dict[str, Sequence[Limit]] = {}
+    """All limits by scope, but for those that callers bring."""
+    return Book({**_first(settings), **_last(settings)}, settings.state.on_outage)
 
-    def add(scope: str, limits: Limits, budgets: Iterable[Budget]) -> None:
-        scopes[scope] = limits_of(
-            scope,
-            rpm=limits.rpm,
-            tpm=limits.tpm,
-            images_per_minute=limits.images_per_minute,
-            concurrency=limits.concurrency,
-            budgets=[(nanousd(budget.usd), budget.per) for budget in budgets],
-        )
 
-    add("global", settings.everyone.limits, settings.everyone.budgets)
-    for name, team in settings.teams.items():
-        add(f"team {name}", team.limits, team.budgets)
-    for key in settings.keys:
-        add(f"key {key.name}", key.limits, key.budgets)
-    for name, model in settings.models.items():
-        add(f"model {name}", model.limits, model.budgets)
-    for name, provider in settings.providers.items():
-        add(f"provider {name}", provider.limits, provider.budgets)
-    return Book({scope: limits for scope, limits in scopes.items() if limits})
+def all_scopes(settings: Settings) -> tuple[tuple[str, Ceilings], ...]:
+    """Every scope of the settings, callers' own among them, the widest first."""
+    teams = {f"team {name}": ceilings(team.limits, team.budgets) for name, team in settings.teams.items()}
+    keys = {f"key {key.name}": ceilings(key.limits, key.budgets) for key in settings.keys}
+    return tuple({**_first(settings), **teams, **keys, **_last(settings)}.items())
+
+
+def _first(settings: Settings) -> dict[str, Ceilings]:
+    return {"global": ceilings(settings.everyone.limits, settings.everyone.budgets)}
+
+
+def _last(settings: Settings) -> dict[str, Ceilings]:
+    models = {f"model {name}": ceilings(model.limits, model.budgets) for name, model in settings.models.items()}
+    providers = {f"provider {name}": ceilings(each.limits, each.budgets) for name, each in settings.providers.items()}
+    return models | providers

@@ -12,7 +12,7 @@ from gateway.core.errors import Problem
 from gateway.core.types import Model
 from gateway.edge.app import Parts
 from gateway.factory.callers import build_identity
-from gateway.factory.ceilings import build_book
+from gateway.factory.ceilings import all_scopes, build_book
 from gateway.factory.explanation import Explainer
 from gateway.factory.lasting import Lasting
 from gateway.factory.targets import build_models
@@ -70,6 +70,7 @@ def configure(
         problems=tuple(problems),
         models=models,
         base_urls=upstreams.base_urls,
+        limits=book.of_scopes(all_scopes(settings)),
         book=book,
         store=lasting.store,
         vitals=lasting.vitals,

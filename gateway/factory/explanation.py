@@ -17,6 +17,7 @@ from gateway.edge.body import field, json_object
 from gateway.edge.chat import chat_call
 from gateway.edge.embeddings import embeddings_call
 from gateway.edge.images import image_call
+from gateway.factory.callers import caller_of
 from gateway.factory.ceilings import build_book
 from gateway.factory.targets import build_models
 from gateway.health.breaker import Breakers
@@ -37,8 +38,7 @@ class Explainer:
         self, settings: Settings, *, models: Mapping[str, Model], router: Router, book: Book, clock: Clock
     ) -> None:
         self._callers = {
-            key.name: Caller(key=key.name, team=key.team, models=key.models, regions=key.regions)
-            for key in settings.keys
+            key.name: caller_of(key, settings.teams.get(key.team) if key.team else None) for key in settings.keys
         }
         self._models = models
         self._router = router

@@ -25,18 +25,18 @@ _HEADERS = (("www-authenticate", "Bearer"),)
 class KeyRow(msgspec.Struct, frozen=True, kw_only=True):
     """A key as the configuration has it, but for the key itself: of that only the SHA-256 digest."""
 
-    name: str
+    caller: Caller
     sha256: bytes
     """32 bytes: the digest of the key."""
-    team: str | None = None
-    models: tuple[str, ...] = ("*",)
-    """Globs of the public models that it may use."""
-    regions: frozenset[str] | None = None
     expires_at: float | None = None
     """Seconds since the epoch; from then on the key is refused. None is never."""
 
+    @property
+    def name(self) -> str:
+        return self.caller.key
+
     def __repr__(self) -> str:
-        return f"<KeyRow {self.name} of team {self.team}>"
+        return f"<KeyRow {self.name} of team {self.caller.team}>"
 
 
 def digest(secret: str) -> bytes:
@@ -45,10 +45,18 @@ def digest(secret: str) -> bytes:
 
 
 class Identity(Protocol):
-    """Tells who calls."""
+    """Tells who calls: what is known at once, without a wait; what isn't is looked up."""
 
-    def authenticate(self, secret: bytes | None) -> Caller:
-        """The caller that ``secret`` belongs to; None is a request without a key. Raises InvalidKey."""
+    def known(self, secret: bytes | None) -> Caller | None:
+        """The caller that ``secret`` belongs to; None if it takes a look-up to tell. A ``secret`` of None is a request
+        without a key. Raises InvalidKey.
+        """
+        ...
+
+    async def find(self, secret: bytes) -> Caller:
+        """Look up what ``known`` did not know. Raises InvalidKey; and NoTarget where it can't be told now, never
+        InvalidKey then: an outage makes no key invalid.
+        """
         ...
 
 
@@ -78,8 +86,7 @@ class KeyRing:
             raise ValueError(f"there are two keys named {row.name!r}")
         if peppered in self._entries:
             raise ValueError(f"keys {self._entries[peppered].caller.key!r} and {row.name!r} have the same secret")
-        caller = Caller(key=row.name, team=row.team, models=row.models, regions=row.regions)
-        self._entries[peppered] = _Entry(peppered, caller, row.expires_at)
+        self._entries[peppered] = _Entry(peppered, row.caller, row.expires_at)
         self._by_name[row.name] = peppered
 
     def revoke(self, name: str) -> bool:
@@ -87,7 +94,7 @@ class KeyRing:
         peppered = self._by_name.pop(name, None)
         return peppered is not None and self._entries.pop(peppered, None) is not None
 
-    def authenticate(self, secret: bytes | None) -> Caller:
+    def known(self, secret: bytes | None) -> Caller:
         """The caller of this key. Raises InvalidKey, in the same words for no key and for a wrong one."""
         if secret is None:
             raise InvalidKey(_UNKNOWN, headers=_HEADERS)
@@ -98,6 +105,10 @@ class KeyRing:
         if entry.expires_at is not None and self._time() >= entry.expires_at:
             raise InvalidKey(_EXPIRED, headers=_HEADERS)
         return entry.caller
+
+    async def find(self, secret: bytes) -> Caller:
+        """All there are, are known."""
+        return self.known(secret)
 
     def _peppered(self, sha256: bytes) -> bytes:
         state = self._pepper.copy()
@@ -117,8 +128,11 @@ class OpenAccess:
     def __init__(self) -> None:
         self._anyone = Caller(key="anonymous")
 
-    def authenticate(self, secret: bytes | None) -> Caller:  # noqa: ARG002  it is the point not to look
+    def known(self, secret: bytes | None) -> Caller:  # noqa: ARG002  it is the point not to look
         return self._anyone
+
+    async def find(self, secret: bytes) -> Caller:
+        return self.known(secret)
 
     def __repr__(self) -> str:
         return "<OpenAccess>"

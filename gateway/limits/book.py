@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Self
 
-from gateway.core.types import Call
+from gateway.core.ceilings import Allowance, Ceilings, Outage, Window
+from gateway.core.types import Call, Caller
 from gateway.limits.base import Consumption, Limit
 from gateway.limits.budget import Budget
 from gateway.limits.concurrency import Concurrency
 from gateway.limits.images import ImagesPerMinute
 from gateway.limits.requests import RequestsPerMinute
+from gateway.limits.scope import user_scope
 from gateway.limits.tokens import TokensPerMinute
-from gateway.state.base import Claim, Window
+from gateway.state.base import Claim
 
 MAX_CACHED = 10_000
 
@@ -32,31 +34,41 @@ NO_LIMITS = Applied(())
 
 
 class Book:
-    """All limits by scope; the widest scope is asked first: global, team, key, model."""
+    """All limits by scope; the widest scope is asked first: global, team, key, end user, model.
 
-    def __init__(self, scopes: Mapping[str, Sequence[Limit]]) -> None:
-        self._scopes = {scope: tuple(limits) for scope, limits in scopes.items()}
+    A caller brings the ceilings of its own scopes. ``scopes`` has the others, and ``default`` says what a limit means
+    during an outage of the store where it doesn't say so itself.
+    """
+
+    def __init__(self, scopes: Mapping[str, Ceilings], default: Outage = "local") -> None:
+        self._default = default
+        self._scopes = {scope: limits_of(scope, ceilings, default) for scope, ceilings in scopes.items() if ceilings}
         self._providers = {
             scope.removeprefix("provider "): Applied(limits)
             for scope, limits in self._scopes.items()
             if scope.startswith("provider ")
         }
-        self._of_call: dict[tuple[str, str | None, str], Applied] = {}
+        self._of_call: dict[tuple[str, str, str | None], tuple[Caller, Applied]] = {}
 
     def __repr__(self) -> str:
         return f"<Book {', '.join(f'{scope}: {len(limits)}' for scope, limits in self._scopes.items())}>"
 
     @property
     def limits(self) -> tuple[Limit, ...]:
-        """All there are, scope by scope."""
+        """Those of no caller, scope by scope."""
         return tuple(limit for limits in self._scopes.values() for limit in limits)
 
     def of_call(self, call: Call) -> Applied:
         """The limits that hold wherever ``call`` is sent."""
         caller = call.caller
-        who = (caller.key, caller.team, call.model)
+        who = (caller.key, call.model, call.user if caller.per_user else None)
         found = self._of_call.get(who)
-        return self._gather(who) if found is None else found
+        # A key that was changed comes as another object under the same name.
+        return found[1] if found is not None and found[0] is caller else self._gather(who, caller)
+
+    def of_scopes(self, scopes: Iterable[tuple[str, Ceilings]]) -> tuple[Limit, ...]:
+        """The limits of a caller's own scopes."""
+        return tuple(limit for scope, ceilings in scopes for limit in limits_of(scope, ceilings, self._default))
 
     def of_provider(self, name: str) -> Applied:
         """The further limits of what is sent to this provider."""
@@ -67,45 +79,44 @@ class Book:
         """Those with a budget of their own."""
         return frozenset(name for name, limits in self._providers.items() if limits.has_budget)
 
-    def _gather(self, who: tuple[str, str | None, str]) -> Applied:
-        key, team, model = who
-        scopes = ["global", f"key {key}", f"model {model}"]
-        if team is not None:
-            scopes.insert(1, f"team {team}")
-        found = Applied(limit for scope in scopes for limit in self._scopes.get(scope, ()))
-        # A model's name comes from the client: names that nobody configured must not fill the memory.
+    def _gather(self, who: tuple[str, str, str | None], caller: Caller) -> Applied:
+        _, model, user = who
+        users = [(user_scope(scope, user), ceilings) for scope, ceilings in caller.per_user]
+        found = Applied(
+            [
+                *self._scopes.get("global", ()),
+                *self.of_scopes(caller.scopes),
+                *self.of_scopes(users),
+                *self._scopes.get(f"model {model}", ()),
+            ]
+        )
+        # Names of models and users come from the client: what nobody configured must not fill the memory.
         if len(self._of_call) >= MAX_CACHED:
             self._of_call.clear()
-        self._of_call[who] = found
+        self._of_call[who] = caller, found
         return found
 
 
-def limits_of(
-    scope: str,
-    *,
-    rpm: int | None = None,
-    tpm: int | None = None,
-    images_per_minute: int | None = None,
-    concurrency: int | None = None,
-    budgets: Sequence[tuple[int, Window]] = (),
-) -> tuple[Limit, ...]:
-    """The limits of one scope from plain figures; budgets are (nano-dollars, window).
+def limits_of(scope: str, ceilings: Ceilings, default: Outage = "local") -> tuple[Limit, ...]:
+    """The limits of one scope. ``default`` is what those do during an outage that don't say.
 
     Of two budgets for one window the smaller holds: they would count the same money twice.
     """
     limits: list[Limit] = []
-    if concurrency is not None:
-        limits.append(Concurrency.of(scope, concurrency))
-    if rpm is not None:
-        limits.append(RequestsPerMinute.of(scope, rpm))
-    if images_per_minute is not None:
-        limits.append(ImagesPerMinute.of(scope, images_per_minute))
-    if tpm is not None:
-        limits.append(TokensPerMinute.of(scope, tpm))
-    smallest: dict[Window, int] = {}
-    for nanousd, per in budgets:
-        smallest[per] = min(nanousd, smallest.get(per, nanousd))
-    limits += [Budget.of(scope, nanousd, per) for per, nanousd in smallest.items()]
+    outage = ceilings.on_outage
+    if (concurrency := ceilings.concurrency) is not None:
+        limits.append(Concurrency.of(scope, concurrency, outage.get("concurrency", default)))
+    if (rpm := ceilings.rpm) is not None:
+        limits.append(RequestsPerMinute.of(scope, rpm, outage.get("rpm", default)))
+    if (images := ceilings.images_per_minute) is not None:
+        limits.append(ImagesPerMinute.of(scope, images, outage.get("images_per_minute", default)))
+    if (tpm := ceilings.tpm) is not None:
+        limits.append(TokensPerMinute.of(scope, tpm, outage.get("tpm", default)))
+    smallest: dict[Window, Allowance] = {}
+    for budget in ceilings.budgets:
+        if budget.per not in smallest or budget.nanousd < smallest[budget.per].nanousd:
+            smallest[budget.per] = budget
+    limits += [Budget.of(scope, budget.nanousd, per, budget.on_outage or default) for per, budget in smallest.items()]
     return tuple(limits)
 
 

@@ -6,10 +6,11 @@ from typing import ClassVar
 
 import msgspec
 
+from gateway.core.ceilings import Outage, Window
 from gateway.core.money import usd
 from gateway.limits.base import Consumption
 from gateway.limits.scope import counter_key, named
-from gateway.state.base import Claim, Spend, Window
+from gateway.state.base import Claim, Spend
 
 
 class Budget(msgspec.Struct, frozen=True):
@@ -22,11 +23,11 @@ class Budget(msgspec.Struct, frozen=True):
     key: str
 
     @classmethod
-    def of(cls, scope: str, nanousd: int, per: Window) -> Budget:
+    def of(cls, scope: str, nanousd: int, per: Window, on_outage: Outage = "local") -> Budget:
         window = "total" if per == "total" else f"per {per}"
         name = f"the ${usd(nanousd)} {window} budget of {named(scope)}"
         # Its amount is no part of the key: a budget that is changed goes on from what was spent.
-        return cls(scope=scope, rule=Spend(nanousd, per), name=name, key=counter_key(scope, f"usd:{per}"))
+        return cls(scope=scope, rule=Spend(nanousd, per, on_outage), name=name, key=counter_key(scope, f"usd:{per}"))
 
     def amount(self, consumption: Consumption) -> int:
         return consumption.cost_nanousd

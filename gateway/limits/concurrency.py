@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import msgspec
 
+from gateway.core.ceilings import Outage
 from gateway.limits.base import Consumption
 from gateway.limits.scope import counter_key, named
 from gateway.state.base import Claim, Slots
@@ -22,8 +23,8 @@ class Concurrency(msgspec.Struct, frozen=True):
     one: Claim
 
     @classmethod
-    def of(cls, scope: str, concurrency: int) -> Concurrency:
-        rule, key = Slots(concurrency), counter_key(scope, "concurrency")
+    def of(cls, scope: str, concurrency: int, on_outage: Outage = "local") -> Concurrency:
+        rule, key = Slots(concurrency, on_outage=on_outage), counter_key(scope, "concurrency")
         return cls(scope=scope, rule=rule, name=f"concurrency of {named(scope)}", key=key, one=Claim(key, rule, 1))
 
     def amount(self, consumption: Consumption) -> int:  # noqa: ARG002  a call is one call

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import msgspec
 
+from gateway.core.ceilings import Outage
 from gateway.limits.base import Consumption
 from gateway.limits.scope import counter_key, named
 from gateway.state.base import Claim, Rate
@@ -21,9 +22,11 @@ class ImagesPerMinute(msgspec.Struct, frozen=True):
     key: str
 
     @classmethod
-    def of(cls, scope: str, images_per_minute: int) -> ImagesPerMinute:
+    def of(cls, scope: str, images_per_minute: int, on_outage: Outage = "local") -> ImagesPerMinute:
         name = f"images_per_minute of {named(scope)}"
-        return cls(scope=scope, rule=Rate(images_per_minute), name=name, key=counter_key(scope, "images"))
+        return cls(
+            scope=scope, rule=Rate(images_per_minute, on_outage=on_outage), name=name, key=counter_key(scope, "images")
+        )
 
     def amount(self, consumption: Consumption) -> int:
         return consumption.images

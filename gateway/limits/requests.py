@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import msgspec
 
+from gateway.core.ceilings import Outage
 from gateway.limits.base import Consumption
 from gateway.limits.scope import counter_key, named
 from gateway.state.base import Claim, Rate
@@ -22,8 +23,8 @@ class RequestsPerMinute(msgspec.Struct, frozen=True):
     one: Claim
 
     @classmethod
-    def of(cls, scope: str, rpm: int) -> RequestsPerMinute:
-        rule, key = Rate(rpm), counter_key(scope, "rpm")
+    def of(cls, scope: str, rpm: int, on_outage: Outage = "local") -> RequestsPerMinute:
+        rule, key = Rate(rpm, on_outage=on_outage), counter_key(scope, "rpm")
         return cls(scope=scope, rule=rule, name=f"rpm of {named(scope)}", key=key, one=Claim(key, rule, 1))
 
     def amount(self, consumption: Consumption) -> int:

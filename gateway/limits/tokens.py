@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import msgspec
 
+from gateway.core.ceilings import Outage
 from gateway.limits.base import Consumption
 from gateway.limits.scope import counter_key, named
 from gateway.state.base import Claim, Rate
@@ -21,8 +22,13 @@ class TokensPerMinute(msgspec.Struct, frozen=True):
     key: str
 
     @classmethod
-    def of(cls, scope: str, tpm: int) -> TokensPerMinute:
-        return cls(scope=scope, rule=Rate(tpm), name=f"tpm of {named(scope)}", key=counter_key(scope, "tpm"))
+    def of(cls, scope: str, tpm: int, on_outage: Outage = "local") -> TokensPerMinute:
+        return cls(
+            scope=scope,
+            rule=Rate(tpm, on_outage=on_outage),
+            name=f"tpm of {named(scope)}",
+            key=counter_key(scope, "tpm"),
+        )
 
     def amount(self, consumption: Consumption) -> int:
         return consumption.tokens

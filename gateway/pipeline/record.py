@@ -141,6 +141,7 @@ class Record:
             key=call.caller.key,
             team=call.caller.team,
             user=call.user,
+            tags=call.tags,
             stream=call.stream,
             status=self.status,
             error=self.error,

@@ -2,13 +2,13 @@
 
 import hashlib
 from datetime import date, datetime, time, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from gateway.settings.terms import Budget, Limits
-from gateway.settings.values import Name, Secret, Section, Text, Wrong
+from gateway.settings.values import BaseUrl, Name, Secret, Section, Tag, Text, Wrong
 
 _HEX = frozenset("0123456789abcdef")
 
@@ -31,11 +31,20 @@ def _moment(value: Any) -> Any:
         raise Wrong("is no date", "Write 2027-01-31, or 2027-01-31T18:00:00+01:00.") from None
 
 
+class Users(Section):
+    """What each end user may use. Who that is, the request's `user` field says; calls without it share one share."""
+
+    limits: Limits = Field(default_factory=Limits, description="On the calls of each of them.")
+    budgets: tuple[Budget, ...] = Field(default=(), description="On what each of them spends.")
+
+
 class Team(Section):
     """Keys that share limits and budgets."""
 
     limits: Limits = Field(default_factory=Limits, description="On all its keys together.")
     budgets: tuple[Budget, ...] = Field(default=(), description="On all its keys together.")
+    users: Users = Field(default_factory=Users, description="On each end user of all its keys.")
+    tags: tuple[Tag, ...] = Field(default=(), description="What its spend is attributed to as well, like `project-x`.")
 
 
 class Key(Section):
@@ -58,6 +67,8 @@ class Key(Section):
     )
     limits: Limits = Field(default_factory=Limits, description="On its calls.")
     budgets: tuple[Budget, ...] = Field(default=(), description="On what it spends.")
+    users: Users = Field(default_factory=Users, description="On each end user of this key.")
+    tags: tuple[Tag, ...] = Field(default=(), description="What its spend is attributed to as well, like `project-x`.")
 
     @property
     def digest(self) -> bytes:
@@ -75,6 +86,51 @@ class Key(Section):
             return datetime.combine(self.expires + timedelta(days=1), time(), zone).timestamp()
         moment = self.expires if self.expires.tzinfo else self.expires.replace(tzinfo=zone)
         return moment.timestamp()
+
+
+class Admin(Section):
+    """An admin key: who may use the control plane, and for what."""
+
+    name: Name = Field(description="How the audit log calls it.")
+    key: Secret | None = Field(default=None, description="The key. Best from the environment: `${OPS_KEY}`.")
+    key_sha256: Annotated[Text, AfterValidator(_digest)] | None = Field(
+        default=None, repr=False, description="Instead of `key`: its SHA-256 in hex."
+    )
+    role: Literal["viewer", "operator", "admin"] = Field(
+        default="viewer",
+        description="`viewer` sees; `operator` changes keys and teams too; `admin` may do everything: reload the "
+        "configuration, read the audit log.",
+    )
+
+    @property
+    def digest(self) -> bytes:
+        """The SHA-256 of the key, whichever way it was given."""
+        if self.key is None:
+            return bytes.fromhex(self.key_sha256 or "")
+        return hashlib.sha256(self.key.get_secret_value().encode()).digest()
+
+
+class Oidc(Section):
+    """Bearer tokens of an identity provider (JWT, RFC 7519) as callers, beside keys."""
+
+    issuer: Text = Field(description="The `iss` of its tokens, like `https://login.example.com/realms/dev`.")
+    audience: Text = Field(description="What must be in their `aud`: the name by which it knows this gateway.")
+    jwks_url: BaseUrl = Field(
+        default="", description="Where its public keys are. Empty: as its `/.well-known/openid-configuration` says."
+    )
+    algorithms: tuple[Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"], ...] = (
+        Field(default=("RS256", "ES256"), description="What tokens may be signed with. Never a shared secret.")
+    )
+    name_claim: Text = Field(default="sub", description="The claim that says who calls; logs and limits call it so.")
+    team_claim: Text | None = Field(default=None, description="The claim that names the caller's team.")
+    teams: dict[str, Name] = Field(
+        default_factory=dict,
+        description="From values of `team_claim` to names of teams. Left out: the value is the team's name.",
+    )
+    team: str | None = Field(default=None, description="The team of callers whose token names none that is known.")
+    models: tuple[Text, ...] = Field(default=("*",), description="Globs of the public models that they may use.")
+    limits: Limits = Field(default_factory=Limits, description="On the calls of each caller.")
+    budgets: tuple[Budget, ...] = Field(default=(), description="On what each caller spends.")
 
 
 class Everyone(Section):

@@ -2,7 +2,7 @@
 
 from pydantic import ConfigDict, Field
 
-from gateway.settings.access import Everyone, Key, Team
+from gateway.settings.access import Admin, Everyone, Key, Oidc, Team
 from gateway.settings.model import Model
 from gateway.settings.provider import Provider
 from gateway.settings.server import Server, State
@@ -26,6 +26,8 @@ class Settings(Section):
     keys: tuple[Key, ...] = Field(
         default=(), description="Who may call. None at all: whoever reaches the loopback address."
     )
+    admins: tuple[Admin, ...] = Field(default=(), description="Who may use the control plane, `/admin/v1`.")
+    oidc: Oidc | None = Field(default=None, description="Whose tokens are taken beside keys.")
     everyone: Everyone = Field(
         default_factory=Everyone, alias="global", description="What holds for all calls together."
     )

@@ -5,9 +5,19 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, SecretStr
 
+from gateway.core.ceilings import Outage
 from gateway.settings.values import BaseUrl, IsNumber, Seconds, Secret, Section, Text, Wait, Wrong
 
-SCHEMES = ("memory", "sqlite", "redis", "rediss", "redis+cluster")
+SCHEMES = (
+    "memory",
+    "sqlite",
+    "redis",
+    "rediss",
+    "redis+cluster",
+    "rediss+cluster",
+    "redis+sentinel",
+    "rediss+sentinel",
+)
 DEFAULT_STORE = "memory://"
 
 
@@ -25,7 +35,8 @@ def _store_url(url: SecretStr) -> SecretStr:
     if scheme not in SCHEMES or "://" not in said or (scheme == "memory" and rest):
         raise Wrong(
             "is no store that Sluice has",
-            "Use memory://, sqlite:///data/sluice.db, redis://host:6379/0, rediss:// or redis+cluster://.",
+            "Use memory://, sqlite:///data/sluice.db, redis://host:6379/0, rediss://, redis+cluster://host:6379 or "
+            "redis+sentinel://host:26379/mymaster.",
         )
     if scheme == "sqlite" and not (rest.startswith("/") and rest.strip("/")):
         raise Wrong("names no file", "Write sqlite:///data/sluice.db, or sqlite:////var/lib/sluice.db with its root.")
@@ -97,7 +108,14 @@ class Server(Section):
         description="Multipart files above this many MB wait on disk and not in memory.",
     )
     admin_key: Secret | None = Field(
-        default=None, description="The bearer key of the control plane, `/admin/v1`. Empty: no control plane."
+        default=None,
+        description="A bearer key of the control plane, `/admin/v1`, that may do everything; more of them, with fewer "
+        "rights, are `admins`. Without any: no control plane.",
+    )
+    reload: bool = Field(
+        default=True,
+        description="Whether a change of the configuration's file is put in force at once. SIGHUP and "
+        "`POST /admin/v1/config/reload` do it either way.",
     )
     attempts: Annotated[int, Field(ge=1, le=100), IsNumber] = Field(
         default=6,
@@ -137,13 +155,27 @@ class State(Section):
         default=SecretStr(DEFAULT_STORE),
         json_schema_extra={"default": DEFAULT_STORE},
         description="`memory://` forgets at exit. `sqlite:///data/sluice.db` keeps spend over restarts of one process "
-        "(relative to the working directory; four slashes for an absolute path). `redis://`, `rediss://` and "
-        "`redis+cluster://` share it among workers and replicas.",
+        "(relative to the working directory; four slashes for an absolute path). `redis://`, `rediss://` (TLS), "
+        "`redis+cluster://` and `redis+sentinel://host:26379,host2:26379/name` share it among workers and replicas.",
     )
-    on_outage: Literal["open", "closed", "local"] = Field(
+    on_outage: Outage = Field(
         default="local",
-        description="What to do when the store can't answer: `open` lets calls pass uncounted, `closed` refuses them, "
-        "`local` counts in each process until it is back.",
+        description="What a limit or budget means while a shared store can't answer, where it doesn't say itself: "
+        "`open` lets calls pass uncounted, `closed` refuses them, `local` lets each replica count its share of what "
+        "was left when the store was last heard of.",
+    )
+    deadline_ms: Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False), IsNumber] = Field(
+        default=50, description="How long a call waits for a shared store before `on_outage` decides."
+    )
+    replicas: Annotated[int, Field(ge=1, le=10_000), IsNumber] = Field(
+        default=2,
+        description="How many replicas share the store at least: what `local` divides by, until the store has said how "
+        "many there really are.",
+    )
+    journal: Text = Field(
+        default="data/sluice-journal.db",
+        description="Where settlements wait while a shared store is out, so that a restart loses none of them. "
+        "Each replica needs a file of its own, on a disk that outlives it; `--workers` adds the worker's number.",
     )
 
     @property

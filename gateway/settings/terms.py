@@ -1,14 +1,13 @@
 """The terms that several sections share: time-outs, limits, budgets and prices."""
 
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from gateway.core.ceilings import Measure, Outage, Window
 from gateway.core.money import TOKEN_RATES
 from gateway.settings.values import Count, Seconds, Section, SomeUsd, Usd, Wrong
-
-Window = Literal["hour", "day", "week", "month", "total"]
 
 LONGEST_CALL_S = 3_000
 """Well below the hour after which a hold that nobody settles is charged at its worst case."""
@@ -35,6 +34,10 @@ class Timeouts(Section):
     )
 
 
+def _each(value: Any) -> Any:
+    return dict.fromkeys(get_args(Measure), value) if isinstance(value, str) else value
+
+
 class Limits(Section):
     """Ceilings on rates and on concurrency. What is left out is not limited."""
 
@@ -42,6 +45,13 @@ class Limits(Section):
     tpm: Count | None = Field(default=None, description="Tokens a minute, input and output together.")
     images_per_minute: Count | None = Field(default=None, description="Images produced a minute.")
     concurrency: Count | None = Field(default=None, description="Calls that run at the same time.")
+    on_outage: Annotated[
+        dict[Measure, Outage], BeforeValidator(_each, json_schema_input_type=dict[Measure, Outage] | Outage)
+    ] = Field(
+        default_factory=dict,
+        description="What these mean while a shared store is out: one word for all, or one for some, like "
+        "`{rpm: open}`. Left out: as `state.on_outage` says.",
+    )
 
 
 class Budget(Section):
@@ -51,6 +61,9 @@ class Budget(Section):
     per: Window = Field(
         description="The window: an hour, a day, a week from Monday, a month, or `total` for all time. Begins in the "
         "time zone of `server.timezone`."
+    )
+    on_outage: Outage | None = Field(
+        default=None, description="What it means while a shared store is out. Left out: as `state.on_outage` says."
     )
 
 

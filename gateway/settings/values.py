@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 from gateway.core.exchange import Origin
+from gateway.core.names import NAME, TAG
 from gateway.settings.expand import Expanded
 from gateway.settings.nodes import typed
 
@@ -46,9 +47,15 @@ def _number(value: Any) -> Any:
 
 
 def _name(name: str) -> str:
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise Wrong("is no usable name", "Use letters, digits, and . _ - @ after the first; at most 64 characters.")
     return name
+
+
+def _tag(tag: str) -> str:
+    if not TAG.fullmatch(tag):
+        raise Wrong("is no usable tag", "Use letters, digits and, after the first, . _ - @ : / = too; at most 64.")
+    return tag
 
 
 def _model_name(name: str) -> str:
@@ -98,7 +105,6 @@ def _typed(value: Any) -> Any:
     return [_typed(item) for item in value] if isinstance(value, list) else value
 
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _MODEL = re.compile(r"[^\s*?\[\]\x00-\x1f\x7f]+")
 
 # Stands last, after the bounds, which are then part of the number's own validator.
@@ -118,6 +124,7 @@ SomeUsd = Annotated[Decimal, Field(gt=0, le=1_000_000_000, allow_inf_nan=False),
 """More than nothing."""
 Secret = Annotated[SecretStr, BeforeValidator(_secret)]
 Name = Annotated[str, AfterValidator(_name)]
+Tag = Annotated[str, AfterValidator(_tag)]
 ModelName = Annotated[str, AfterValidator(_model_name)]
 Text = Annotated[str, Field(min_length=1)]
 UpstreamModel = Annotated[str, Field(min_length=1), AfterValidator(_upstream_model)]

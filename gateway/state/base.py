@@ -1,7 +1,8 @@
 """What a store of shared counters does. It counts; it does not know what.
 
 Three rules of counting, each a frozen row: ``Rate`` (so much a period, refilled evenly), ``Slots`` (so many at once,
-leased) and ``Spend`` (so much in a window of the calendar). A *claim* asks one counter for an amount under a rule. A
+leased) and ``Spend`` (so much in a window of the calendar). Each says what it means while a shared store is out
+(``on_outage``). A *claim* asks one counter for an amount under a rule. A
 *reservation* is a named group of claims that is settled as one; ``hold`` takes any number of reservations at once, all
 or nothing, and ``settle`` corrects one of them to the truth later.
 
@@ -12,11 +13,11 @@ may go past it only by what the truth was larger than the hold.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Protocol
 
 import msgspec
 
-Window = Literal["hour", "day", "week", "month", "total"]
+from gateway.core.ceilings import Outage, Window
 
 
 class Rate(msgspec.Struct, frozen=True):
@@ -27,6 +28,7 @@ class Rate(msgspec.Struct, frozen=True):
 
     limit: int
     period_s: float = 60.0
+    on_outage: Outage = "local"
 
 
 class Slots(msgspec.Struct, frozen=True):
@@ -34,6 +36,7 @@ class Slots(msgspec.Struct, frozen=True):
 
     limit: int
     lease_s: float = 3_600.0
+    on_outage: Outage = "local"
 
 
 class Spend(msgspec.Struct, frozen=True):
@@ -44,13 +47,18 @@ class Spend(msgspec.Struct, frozen=True):
 
     limit: int
     per: Window
+    on_outage: Outage = "local"
 
 
 Rule = Rate | Slots | Spend
 
 
 class Claim(msgspec.Struct, frozen=True, gc=False):
-    """Asks the counter ``key`` for ``amount`` under ``rule``. Two claims of one hold may name the same counter."""
+    """Asks the counter ``key`` for ``amount`` under ``rule``. Two claims of one hold may name the same counter.
+
+    A key has the form ``kind:name:what``; counters that agree up to the second colon are kept together where a store is
+    spread over machines.
+    """
 
     key: str
     rule: Rule
@@ -94,6 +102,19 @@ class Refusal(msgspec.Struct, frozen=True, gc=False):
         return self.level.held > 0 and self.level.used - self.level.held + self.claim.amount <= self.level.limit
 
 
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """How a store does, for readiness and metrics."""
+
+    is_reachable: bool = True
+    """False while what is shared can't be reached, and each limit does as it says for that case."""
+    is_serving: bool = True
+    """False where calls would be refused for want of the store: it is out, and the gateway's default is ``closed``."""
+    backlog: int = 0
+    """Settlements that are not yet durable, or not yet delivered to what is shared."""
+    outages: int = 0
+    """How often what is shared went out of reach, since the start."""
+
+
 class Store(Protocol):
     """Atomic verbs over counters. Everything a store needs to know comes with the claim: it keeps no configuration."""
 
@@ -104,7 +125,8 @@ class Store(Protocol):
     async def hold(self, reservations: Sequence[Reservation]) -> tuple[Level, ...] | Refusal:
         """Take every claim of every reservation, or none.
 
-        Answers with a level for each claim, in order, as it stands after; or with the first refusal.
+        Answers with a level for each claim, in order, as it stands after; or with the first refusal. Raises
+        StoreUnavailable where what is shared is out, and one of the claims is ``closed`` then.
         """
         ...
 
@@ -113,7 +135,8 @@ class Store(Protocol):
 
         Rate: gives back or takes the difference. Slots: gives the slot back, whatever the amount. Spend: the hold ends
         and the amount is spent. Never waits and never fails: it runs in exits that a hang-up must not cut short, and
-        delivery is the store's business from here on. An id that is unknown or already settled changes nothing.
+        delivery is the store's business from here on. An id that is unknown or already settled changes nothing. One
+        that nobody settled in time was charged at its worst case: its Spend is corrected when this comes after all.
         """
         ...
 
@@ -123,4 +146,9 @@ class Store(Protocol):
 
     async def aclose(self) -> None:
         """Deliver every settlement, then close. Calling it again does nothing."""
+        ...
+
+    @property
+    def status(self) -> Status:
+        """How it does now."""
         ...

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gateway.state.base import Claim, Level, Spend, Window
+from gateway.core.ceilings import Window
+from gateway.state.base import Claim, Level, Spend
 from gateway.state.windows import DAY_S, Calendar, Span
 
 

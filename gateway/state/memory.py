@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, tzinfo
 
 from gateway.core.clock import Clock
-from gateway.state.base import Claim, Level, Refusal, Reservation
+from gateway.state.base import Claim, Level, Refusal, Reservation, Status
 from gateway.state.counters import HOLD_LEASE_S, Counters
 
 
@@ -33,3 +33,7 @@ class MemoryStore:
 
     async def aclose(self) -> None:
         """Nothing to deliver."""
+
+    @property
+    def status(self) -> Status:
+        return Status()

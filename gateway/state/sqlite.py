@@ -11,7 +11,7 @@ from datetime import UTC, tzinfo
 from pathlib import Path
 
 from gateway.core.clock import Clock
-from gateway.state.base import Claim, Level, Refusal, Reservation
+from gateway.state.base import Claim, Level, Refusal, Reservation, Status
 from gateway.state.counters import HOLD_LEASE_S, Counters
 from gateway.state.journal import Journal, Row
 from gateway.state.ledger import Page
@@ -108,6 +108,10 @@ class SqliteStore:
 
     async def levels(self, claims: Sequence[Claim]) -> tuple[Level, ...]:
         return self._counters.levels(claims)
+
+    @property
+    def status(self) -> Status:
+        return Status(backlog=self.backlog)
 
     async def flush(self) -> bool:
         """Write down what has changed so far; False where the disk would not take it (it is tried again later)."""

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 
 import msgspec
 
-from gateway.state.base import Window
+from gateway.core.ceilings import Window
 
 HOUR_S = 3_600
 DAY_S = 86_400

@@ -42,7 +42,8 @@ async def test_what_is_held_and_what_is_settled_show_in_usd_and_in_nano_dollars(
     clock = FrozenClock(at=1_700_000_000.0)  # 2023-11-14T22:13:20Z
     async with controlling(clock=clock) as (served, client):
         store, book = served.gateway.store, served.gateway.app.parts.pipeline._admission.book
-        limits = [limit for limit in book.limits if limit.scope == "key ci"]
+        caller = served.gateway.app.parts.identity.known(CLIENT_KEY.encode())
+        limits = [limit for limit in book.of_scopes(caller.scopes) if limit.scope == "key ci"]
         await store.hold([Reservation("a", claims(limits, Consumption(tokens=1_000, cost_nanousd=1_500_000_001)))])
         await store.hold([Reservation("b", claims(limits, Consumption(tokens=500, cost_nanousd=250_000_000)))])
         store.settle("b", [limit.amount(Consumption(tokens=200, cost_nanousd=100_000_000)) for limit in limits])
@@ -114,7 +115,7 @@ async def test_keys_and_teams_show_what_they_may_and_never_the_key():
             "regions": ["eu"],
             "expires_at": "2027-02-01T00:00:00Z",
             "is_expired": False,
-            "limits": {"rpm": 60, "tpm": 100_000, "images_per_minute": None, "concurrency": 8},
+            "limits": {"rpm": 60, "tpm": 100_000, "images_per_minute": None, "concurrency": 8, "on_outage": {}},
             "budgets": [{"usd": "5", "nanousd": 5_000_000_000, "per": "day"}],
         }
         assert (other["name"], other["team"], other["regions"], other["expires_at"]) == ("open", None, None, None)

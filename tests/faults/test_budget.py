@@ -9,15 +9,17 @@ from random import Random
 
 import pytest
 
+from gateway.core.ceilings import Window
 from gateway.core.clock import SystemClock
 from gateway.core.money import NANOUSD
 from gateway.limits.base import Consumption
-from gateway.limits.book import Book, claims, limits_of
+from gateway.limits.book import claims
 from gateway.simulator.app import Simulator
 from gateway.simulator.behaviour import Behaviour
 from gateway.simulator.server import running
 from gateway.state.base import Claim, Level, Refusal, Reservation, Spend, Store
 from gateway.state.sqlite import SqliteStore
+from tests.ceilings import limits_of
 from tests.client import Answer, Client
 from tests.serving import serving
 
@@ -136,14 +138,8 @@ async def test_of_500_calls_at_once_all_that_fit_are_served():
 
 async def written(state: str) -> set[int]:
     """What the file says was spent, of each scope."""
-    limits = Book(
-        {
-            "global": limits_of("global", budgets=[(NANOUSD, "day")]),
-            "team t": limits_of("team t", budgets=[(NANOUSD, "month")]),
-            "key k": limits_of("key k", budgets=[(NANOUSD, "total")]),
-        }
-    )
-    every = [limit for scope in SCOPES for limit in limits._scopes[scope]]
+    windows: dict[str, Window] = {"global": "day", "team t": "month", "key k": "total"}
+    every = [limit for scope, per in windows.items() for limit in limits_of(scope, budgets=[(NANOUSD, per)])]
     store = SqliteStore(state.removeprefix("sqlite:///"), SystemClock())
     await store.start()
     levels = await store.levels(claims(every, Consumption()))

@@ -14,11 +14,12 @@ import yaml
 from gateway.core.clock import SystemClock
 from gateway.core.money import NANOUSD
 from gateway.limits.base import Consumption
-from gateway.limits.book import claims, limits_of
+from gateway.limits.book import claims
 from gateway.simulator.app import Simulator
 from gateway.simulator.behaviour import Behaviour
 from gateway.simulator.server import running
 from gateway.state.sqlite import SqliteStore
+from tests.ceilings import limits_of
 from tests.client import CHAT, Client, chat, get
 from tests.faults.scene import HOUR, PRICE
 from tests.processes import Program, gateway

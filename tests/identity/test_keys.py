@@ -16,7 +16,8 @@ SECRET = "marker-of-a-secret-0123456789"
 
 
 def row(name="ci", secret=SECRET, **rest):
-    return KeyRow(name=name, sha256=digest(secret), **rest)
+    expires_at = rest.pop("expires_at", None)
+    return KeyRow(caller=Caller(key=name, **rest), sha256=digest(secret), expires_at=expires_at)
 
 
 def ring(*rows, clock=None):
@@ -25,16 +26,16 @@ def ring(*rows, clock=None):
 
 def refusal(identity, secret):
     with pytest.raises(InvalidKey) as caught:
-        identity.authenticate(secret)
+        identity.known(secret)
     return caught.value
 
 
 def test_a_key_is_turned_into_its_caller():
     keys = ring(row(team="research", models=("gpt-*",), regions=frozenset({"eu"})), row("other", "another"))
-    caller = keys.authenticate(SECRET.encode())
+    caller = keys.known(SECRET.encode())
     assert caller == Caller(key="ci", team="research", models=("gpt-*",), regions=frozenset({"eu"}))
-    assert caller is keys.authenticate(SECRET.encode())
-    assert keys.authenticate(b"another").key == "other"
+    assert caller is keys.known(SECRET.encode())
+    assert keys.known(b"another").key == "other"
 
 
 def test_no_key_and_a_wrong_one_are_refused_in_the_same_words():
@@ -59,9 +60,9 @@ def test_the_digest_of_a_key_is_no_key():
 def test_a_key_expires_by_the_clock_and_only_its_holder_is_told_so():
     clock = FrozenClock(at=1_000.0)
     keys = ring(row(expires_at=1_060.0), clock=clock)
-    assert keys.authenticate(SECRET.encode()).key == "ci"
+    assert keys.known(SECRET.encode()).key == "ci"
     clock.advance(59.9)
-    assert keys.authenticate(SECRET.encode()).key == "ci"
+    assert keys.known(SECRET.encode()).key == "ci"
     clock.advance(0.1)
     expired = refusal(keys, SECRET.encode())
     assert "expired" in expired.message
@@ -87,7 +88,7 @@ def test_a_key_added_later_counts_at_once_and_may_take_a_revoked_one_s_name():
     keys = ring(row())
     keys.revoke("ci")
     keys.add(row("ci", "new"))
-    assert keys.authenticate(b"new").key == "ci"
+    assert keys.known(b"new").key == "ci"
     assert refusal(keys, SECRET.encode()).status == 401
 
 
@@ -105,12 +106,12 @@ def test_a_key_added_in_vain_leaves_the_ring_as_it_was():
         keys.add(row("cd"))
     assert len(keys) == 1
     assert not keys.revoke("cd")
-    assert keys.authenticate(SECRET.encode()).key == "ci"
+    assert keys.known(SECRET.encode()).key == "ci"
 
 
 def test_a_row_without_a_whole_digest_is_refused():
     with pytest.raises(ValueError, match="'ci' has no SHA-256"):
-        ring(KeyRow(name="ci", sha256=b""))
+        ring(KeyRow(caller=Caller(key="ci"), sha256=b""))
 
 
 def test_a_secret_is_in_no_repr_and_no_error():
@@ -118,7 +119,7 @@ def test_a_secret_is_in_no_repr_and_no_error():
     wrong = f"{SECRET}-wrong".encode()
     error = refusal(keys, wrong)
     shown = [repr(keys), str(keys), repr(row()), repr(keys.__dict__), repr(error), str(error), error.body().decode()]
-    shown += ["".join(traceback.format_exception(error)), repr(keys.authenticate(SECRET.encode()))]
+    shown += ["".join(traceback.format_exception(error)), repr(keys.known(SECRET.encode()))]
     for text in shown:
         assert "marker" not in text
         assert digest(SECRET).hex() not in text
@@ -157,10 +158,10 @@ def test_among_many_keys_each_finds_its_own_caller():
     keys = ring(*(row(f"k{i}", f"secret-{i}") for i in range(5_000)))
     assert len(keys) == 5_000
     for i in range(5_000):
-        assert keys.authenticate(f"secret-{i}".encode()).key == f"k{i}"
+        assert keys.known(f"secret-{i}".encode()).key == f"k{i}"
 
 
 def test_open_access_lets_anyone_in_as_anonymous():
     door = OpenAccess()
-    assert door.authenticate(None).key == door.authenticate(b"whatever").key == "anonymous"
-    assert door.authenticate(None).may_use("any-model")
+    assert door.known(None).key == door.known(b"whatever").key == "anonymous"
+    assert door.known(None).may_use("any-model")

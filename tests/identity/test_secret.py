@@ -22,9 +22,9 @@ def test_no_two_are_alike_in_either_part():
 
 def test_it_works_as_a_key():
     secret = new_secret()
-    keys = KeyRing([KeyRow(name="made", sha256=digest(secret))], FrozenClock())
+    keys = KeyRing([KeyRow(caller=Caller(key="made"), sha256=digest(secret))], FrozenClock())
     sent = bearer([(b"authorization", f"Bearer {secret}".encode())])
-    assert keys.authenticate(sent) == Caller(key="made")
+    assert keys.known(sent) == Caller(key="made")
 
 
 def test_a_leaked_one_does_not_get_past_the_log_s_redaction():

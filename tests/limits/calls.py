@@ -8,13 +8,21 @@ from gateway.core.types import UNKNOWN, Call, Caller, Capabilities, Endpoint, Ne
 
 
 def call(
-    endpoint: Endpoint = Endpoint.CHAT, *, key: str = "ci", team: str | None = None, model: str = "m", **needs
+    endpoint: Endpoint = Endpoint.CHAT,
+    *,
+    key: str = "ci",
+    team: str | None = None,
+    caller: Caller | None = None,
+    user: str | None = None,
+    model: str = "m",
+    **needs,
 ) -> Call:
     return Call(
         id="call",
         endpoint=endpoint,
         model=model,
-        caller=Caller(key=key, team=team),
+        caller=caller or Caller(key=key, team=team),
+        user=user,
         body=JsonBody(b"{}", {}),
         needs=Needs(**needs),
     )

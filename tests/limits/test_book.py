@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from gateway.core.types import Caller
 from gateway.limits import book as book_module
-from gateway.limits.book import Book, limits_of
+from gateway.limits.book import Book
+from tests.ceilings import ceilings
 from tests.limits.calls import call
 
 SCOPES = {
-    "provider openai": limits_of("provider openai", rpm=5),
-    "model m": limits_of("model m", rpm=4),
-    "key ci": limits_of("key ci", rpm=3, budgets=[(1, "day")]),
-    "team research": limits_of("team research", rpm=2),
-    "global": limits_of("global", rpm=1),
+    "provider openai": ceilings(rpm=5),
+    "model m": ceilings(rpm=4),
+    "global": ceilings(rpm=1),
 }
+
+CI = Caller(
+    key="ci",
+    team="research",
+    scopes=(("team research", ceilings(rpm=2)), ("key ci", ceilings(rpm=3, budgets=[(1, "day")]))),
+)
 
 
 def names(limits) -> list[str]:
@@ -20,7 +26,7 @@ def names(limits) -> list[str]:
 
 
 def test_a_call_is_under_the_limits_of_everyone_it_belongs_to_widest_first():
-    limits = Book(SCOPES).of_call(call(key="ci", team="research", model="m"))
+    limits = Book(SCOPES).of_call(call(caller=CI, model="m"))
 
     assert names(limits) == ["global", "team research", "key ci", "key ci", "model m"]
 
@@ -31,16 +37,48 @@ def test_others_limits_do_not_hold():
     assert names(limits) == ["global"]
 
 
-def test_a_caller_without_a_team_is_under_no_teams_limits():
-    scopes = {"team None": limits_of("team None", rpm=1)}
+def test_each_end_user_of_a_caller_has_limits_of_its_own():
+    caller = Caller(key="ci", per_user=(("team research", ceilings(rpm=2)),))
+    book = Book({})
+    alice, bob = (book.of_call(call(caller=caller, user=user)) for user in ("alice", "bob"))
 
-    assert Book(scopes).of_call(call(team=None)) == ()
+    assert names(alice) == ["user alice of team research"]
+    assert {limit.key for limit in alice}.isdisjoint(limit.key for limit in bob)
+
+
+def test_calls_that_name_no_end_user_share_one_allowance():
+    caller = Caller(key="ci", per_user=(("key ci", ceilings(rpm=2)),))
+
+    assert names(Book({}).of_call(call(caller=caller))) == ["user - of key ci"]
+
+
+def test_a_users_name_can_not_reach_into_another_scope():
+    caller = Caller(key="ci", per_user=(("key ci", ceilings(rpm=2)),))
+
+    (limit,) = Book({}).of_call(call(caller=caller, user="x of key ci:rpm\nteam:a"))
+    assert limit.scope == "user x%20of%20key%20ci%3Arpm%0Ateam%3Aa of key ci"
+
+
+def test_a_caller_that_was_changed_is_under_its_new_limits():
+    book = Book({})
+    assert names(book.of_call(call(caller=CI))) == ["team research", "key ci", "key ci"]
+    changed = Caller(key="ci", team="research", scopes=(("key ci", ceilings(rpm=9)),))
+
+    (limit,) = book.of_call(call(caller=changed))
+    assert limit.rule.limit == 9
+
+
+def test_what_a_limit_means_in_an_outage_it_says_itself_or_the_default_does():
+    says = ceilings(rpm=1, tpm=1, on_outage={"rpm": "open"})
+
+    (rpm, tpm) = Book({"global": says}, default="closed").of_call(call())
+    assert (rpm.rule.on_outage, tpm.rule.on_outage) == ("open", "closed")
 
 
 def test_it_is_known_beforehand_whether_money_is_counted():
     book = Book(SCOPES)
 
-    assert book.of_call(call(key="ci")).has_budget
+    assert book.of_call(call(caller=CI)).has_budget
     assert not book.of_call(call(key="other")).has_budget
 
 
@@ -52,7 +90,7 @@ def test_a_provider_has_limits_of_its_own():
 
 
 def test_the_providers_whose_money_is_counted_are_known_beforehand():
-    book = Book({**SCOPES, "provider azure": limits_of("provider azure", budgets=[(1, "day")])})
+    book = Book({**SCOPES, "provider azure": ceilings(budgets=[(1, "day")])})
 
     assert book.budgeted_providers == {"azure"}
 
@@ -60,7 +98,7 @@ def test_the_providers_whose_money_is_counted_are_known_beforehand():
 def test_the_same_caller_gets_the_same_tuple_again():
     book = Book(SCOPES)
 
-    assert book.of_call(call()) is book.of_call(call())
+    assert book.of_call(call(caller=CI)) is book.of_call(call(caller=CI))
 
 
 def test_names_that_clients_make_up_do_not_fill_the_memory(monkeypatch):
@@ -70,4 +108,4 @@ def test_names_that_clients_make_up_do_not_fill_the_memory(monkeypatch):
         book.of_call(call(model=f"made-up-{number}"))
 
     assert len(book._of_call) <= 100
-    assert names(book.of_call(call(key="ci", model="m"))) == ["global", "key ci", "key ci", "model m"]
+    assert names(book.of_call(call(caller=CI, model="m"))) == ["global", "team research", "key ci", "key ci", "model m"]

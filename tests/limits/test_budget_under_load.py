@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from gateway.core.money import NANOUSD, Price
 from gateway.limits.base import Consumption
-from gateway.limits.book import Book, amounts, claims, limits_of
+from gateway.limits.book import amounts, claims
 from gateway.limits.estimate import worst_case
 from gateway.state.base import Refusal, Reservation
 from gateway.state.memory import MemoryStore
+from tests.ceilings import limits_of
 from tests.clock import FrozenClock
 from tests.limits.calls import call, target
 
@@ -24,7 +25,7 @@ PRICE = Price(input=NANOUSD, output=4 * NANOUSD)
 async def run(calls, truths: list[float], dice: random.Random) -> tuple[int, int, int]:
     """Serve ``calls`` at once; each truly costs that share of its worst case. Answers served, spent, most ever held."""
     store = MemoryStore(FrozenClock())
-    limits = Book({"key ci": limits_of("key ci", concurrency=1_000, budgets=[(NANOUSD, "day")])}).of_call(calls[0])
+    limits = limits_of("key ci", concurrency=1_000, budgets=[(NANOUSD, "day")])
     budget = limits[1].claim(Consumption())
     served = spent = most = 0
 

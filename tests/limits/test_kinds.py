@@ -6,13 +6,14 @@ import pytest
 
 from gateway.core.money import NANOUSD
 from gateway.limits.base import Consumption
-from gateway.limits.book import amounts, claims, limits_of
+from gateway.limits.book import amounts, claims
 from gateway.limits.budget import Budget
 from gateway.limits.concurrency import Concurrency
 from gateway.limits.images import ImagesPerMinute
 from gateway.limits.requests import RequestsPerMinute
 from gateway.limits.tokens import TokensPerMinute
 from gateway.state.base import Claim, Rate, Slots, Spend
+from tests.ceilings import limits_of
 
 WORST = Consumption(tokens=900, images=2, cost_nanousd=5_000)
 

@@ -6,9 +6,9 @@ import pytest
 
 from gateway.core.errors import BudgetExhausted, LimitExceeded
 from gateway.core.money import NANOUSD
-from gateway.limits.book import limits_of
 from gateway.limits.refusal import duration, ratelimit_headers, refused
 from gateway.state.base import Claim, Level, Refusal
+from tests.ceilings import limits_of
 
 NOW_S = 1_700_000_000.0
 (RPM,) = limits_of("key ci", rpm=60)

@@ -15,7 +15,7 @@ from gateway.core.types import Call, Caller, Endpoint, Event, Model, Needs, Outc
 from gateway.health.breaker import Breakers
 from gateway.health.vitals import Vitals
 from gateway.limits.base import Consumption
-from gateway.limits.book import Book, limits_of
+from gateway.limits.book import Book
 from gateway.pipeline.answer import Answer
 from gateway.pipeline.ledger import Admission
 from gateway.pipeline.pipeline import Pipeline
@@ -26,6 +26,7 @@ from gateway.resilience.failover import Failover
 from gateway.resilience.retry_budget import RetryBudget
 from gateway.routing.router import Router
 from gateway.state.memory import MemoryStore
+from tests.ceilings import ceilings
 from tests.clock import FrozenClock
 from tests.transport import SSE, Replied, ScriptedTransport, replied
 
@@ -100,9 +101,8 @@ class Scene:
         names = "abcdefgh"[: len(transports)]
         self.targets = [Target(id=f"{name}/s", provider=name, model="s", price=price) for name in names]
         budgets = [(round(budget_usd * NANOUSD), "day")] if budget_usd else []
-        scopes = {"key k": limits_of("key k", concurrency=8, budgets=budgets)}
-        scopes |= {f"provider {name}": limits_of(f"provider {name}", **each) for name, each in limits.items()}
-        self.book = Book(scopes)
+        self.caller = Caller(key="k", scopes=(("key k", ceilings(concurrency=8, budgets=budgets)),))
+        self.book = Book({f"provider {name}": ceilings(**each) for name, each in limits.items()})
         ids = itertools.count()
         self.naps: list[float] = []
         self.pipeline = Pipeline(
@@ -150,7 +150,7 @@ class Scene:
             "id": "r1",
             "endpoint": Endpoint.CHAT,
             "model": "m",
-            "caller": Caller(key="k"),
+            "caller": self.caller,
             "needs": Needs(input_tokens=5, input_tokens_max=20, output_tokens_max=50),
             "received_at": self.clock.monotonic(),
         }
@@ -159,7 +159,8 @@ class Scene:
 
     async def used(self, scope: str = "key k") -> dict[str, tuple[int, int]]:
         """By measure: what is used in all, and what of it is held."""
-        limits = self.book._scopes[scope]
+        own = dict(self.caller.scopes).get(scope)
+        limits = self.book._scopes[scope] if own is None else self.book.of_scopes([(scope, own)])
         levels = await self.store.levels([limit.claim(Consumption()) for limit in limits])
         return {limit.measure: (level.used, level.held) for limit, level in zip(limits, levels, strict=True)}
 
