@@ -121,7 +121,7 @@ async def test_a_spent_budget_refuses_before_a_byte_goes_out(stream):
 
 async def test_money_that_others_only_hold_is_waited_for(stream):
     scene = Scene(ScriptedTransport(served(stream=stream)), budget_usd=WORST / 1e9)
-    limits = scene.book._scopes["key k"]
+    limits = scene.book.of_scopes(scene.caller.scopes)
     await scene.store.hold([Reservation("other", (limits[-1].claim(Consumption(cost_nanousd=WORST)),))])
     naps = scene.pipeline._admission._sleep
 
@@ -138,7 +138,7 @@ async def test_money_that_others_only_hold_is_waited_for(stream):
 
 async def test_money_that_others_hold_for_too_long_is_a_passing_refusal(stream):
     scene = Scene(ScriptedTransport(), budget_usd=WORST / 1e9)
-    limits = scene.book._scopes["key k"]
+    limits = scene.book.of_scopes(scene.caller.scopes)
     await scene.store.hold([Reservation("other", (limits[-1].claim(Consumption(cost_nanousd=WORST)),))])
     with pytest.raises(LimitExceeded):
         await scene.serve(stream=stream)
