@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
-from itertools import chain
 from pathlib import Path
 
 import msgspec
 
 from gateway.core.errors import StoreUnavailable
+from gateway.core.migrations import Migrations, migrate
 from gateway.state.windows import DAY_S
 
 LARGEST = 2**63 - 1
@@ -31,8 +30,7 @@ SPEND = """
     ) WITHOUT ROWID
 """
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = ((SPEND, "CREATE INDEX spend_by_end ON spend (ends_s)"),)
-"""What turns schema n into n + 1. A released one is never changed; a later need gets one of its own."""
+MIGRATIONS: Migrations = ((SPEND, "CREATE INDEX spend_by_end ON spend (ends_s)"),)
 
 UPSERT = (
     "INSERT INTO spend (counter, period, spent, held, ends_s) VALUES (?, ?, ?, ?, ?)"
@@ -121,7 +119,7 @@ class Journal:
         try:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
-            _migrate(db, self.path)
+            migrate(db, self.path, MIGRATIONS)
         except BaseException:
             db.close()
             raise
@@ -140,28 +138,6 @@ class Journal:
                 "gateways that are to share limits and budgets need a redis:// store."
             ) from None
         return lock
-
-
-def _migrate(db: sqlite3.Connection, path: Path) -> None:
-    with closing(db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")) as found:
-        tables = {name for (name,) in found}
-    if tables and "schema_version" not in tables:
-        raise StoreUnavailable(f"{path} is a database of some other program. Choose another file in state.url.")
-    with db:
-        db.execute("BEGIN IMMEDIATE")
-        db.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
-        row = db.execute("SELECT version FROM schema_version").fetchone()
-        version = row[0] if row else 0
-        if version > len(MIGRATIONS):
-            raise StoreUnavailable(
-                f"{path} was written by a newer release (schema {version}, this one knows {len(MIGRATIONS)}). "
-                "Run that release, or choose another file in state.url."
-            )
-        for statement in chain.from_iterable(MIGRATIONS[version:]):
-            db.execute(statement)
-        # Written at each start, needed or not: a disk that takes no write is found out now, not under traffic.
-        db.execute("DELETE FROM schema_version")
-        db.execute("INSERT INTO schema_version VALUES (?)", (len(MIGRATIONS),))
 
 
 def _recover(db: sqlite3.Connection, now_s: float, retention_s: float) -> Found:
