@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from gateway.core.clock import Clock
 from gateway.core.types import Caller
-from gateway.factory.ceilings import ceilings, of_users
 from gateway.identity.keys import Identity, KeyRing, KeyRow, OpenAccess
 from gateway.settings import Settings
 from gateway.settings.access import Key, Team
+from gateway.settings.ceilings import ceilings, of_users
 
 
 def build_identity(settings: Settings, clock: Clock) -> Identity:

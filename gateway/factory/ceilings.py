@@ -2,33 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from gateway.core.ceilings import Allowance, Ceilings
-from gateway.core.money import nanousd
+from gateway.core.ceilings import Ceilings
 from gateway.limits.book import Book
 from gateway.settings import Settings
-from gateway.settings.access import Users
-from gateway.settings.terms import Budget, Limits
-
-
-def ceilings(limits: Limits, budgets: Iterable[Budget]) -> Ceilings:
-    """What the settings of one scope say."""
-    return Ceilings(
-        rpm=limits.rpm,
-        tpm=limits.tpm,
-        images_per_minute=limits.images_per_minute,
-        concurrency=limits.concurrency,
-        budgets=tuple(
-            Allowance(nanousd=nanousd(budget.usd), per=budget.per, on_outage=budget.on_outage) for budget in budgets
-        ),
-        on_outage=limits.on_outage,
-    )
-
-
-def of_users(users: Users) -> Ceilings:
-    """What each end user may use."""
-    return ceilings(users.limits, users.budgets)
+from gateway.settings.ceilings import ceilings
 
 
 def build_book(settings: Settings) -> Book:

@@ -10,6 +10,9 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from gateway.settings.terms import Budget, Limits
 from gateway.settings.values import BaseUrl, Name, Secret, Section, Tag, Text, Wrong
 
+ADMIN = "admin"
+"""What the audit log calls whoever has ``server.admin_key``."""
+
 _HEX = frozenset("0123456789abcdef")
 
 
@@ -47,14 +50,27 @@ class Team(Section):
     tags: tuple[Tag, ...] = Field(default=(), description="What its spend is attributed to as well, like `project-x`.")
 
 
-class Key(Section):
-    """A virtual key: what a client of the gateway shows."""
+class Credential(Section):
+    """A name, and the key that it goes by."""
 
-    name: Name = Field(description="How logs, metrics and errors call it; the key itself is never shown.")
+    name: Name = Field(description="How logs call it; the key itself is never shown.")
     key: Secret | None = Field(default=None, description="The key. Best from the environment: `${CI_KEY}`.")
     key_sha256: Annotated[Text, AfterValidator(_digest)] | None = Field(
         default=None, repr=False, description="Instead of `key`: its SHA-256 in hex, so that the file holds no secret."
     )
+
+    @property
+    def digest(self) -> bytes:
+        """The SHA-256 of the key, whichever way it was given."""
+        if self.key is None:
+            return bytes.fromhex(self.key_sha256 or "")
+        return hashlib.sha256(self.key.get_secret_value().encode()).digest()
+
+
+class KeyTerms(Section):
+    """Whose a key is and what it may: all of it but the key itself."""
+
+    name: Name = Field(description="How logs, metrics and errors call it; the key itself is never shown.")
     team: str | None = Field(default=None, description="The name of one of `teams`.")
     models: tuple[Text, ...] = Field(default=("*",), description="Globs of the public models that it may use.")
     regions: frozenset[str] | None = Field(
@@ -70,13 +86,6 @@ class Key(Section):
     users: Users = Field(default_factory=Users, description="On each end user of this key.")
     tags: tuple[Tag, ...] = Field(default=(), description="What its spend is attributed to as well, like `project-x`.")
 
-    @property
-    def digest(self) -> bytes:
-        """The SHA-256 of the key, whichever way it was given."""
-        if self.key is None:
-            return bytes.fromhex(self.key_sha256 or "")
-        return hashlib.sha256(self.key.get_secret_value().encode()).digest()
-
     def expires_at(self, timezone: str) -> float | None:
         """Seconds since the epoch from which the key is no longer good; None for never."""
         if self.expires is None or self.expires.year == 9999:
@@ -88,26 +97,19 @@ class Key(Section):
         return moment.timestamp()
 
 
-class Admin(Section):
+class Key(KeyTerms, Credential):
+    """A virtual key: what a client of the gateway shows."""
+
+
+class Admin(Credential):
     """An admin key: who may use the control plane, and for what."""
 
     name: Name = Field(description="How the audit log calls it.")
-    key: Secret | None = Field(default=None, description="The key. Best from the environment: `${OPS_KEY}`.")
-    key_sha256: Annotated[Text, AfterValidator(_digest)] | None = Field(
-        default=None, repr=False, description="Instead of `key`: its SHA-256 in hex."
-    )
     role: Literal["viewer", "operator", "admin"] = Field(
         default="viewer",
         description="`viewer` sees; `operator` changes keys and teams too; `admin` may do everything: reload the "
         "configuration, read the audit log.",
     )
-
-    @property
-    def digest(self) -> bytes:
-        """The SHA-256 of the key, whichever way it was given."""
-        if self.key is None:
-            return bytes.fromhex(self.key_sha256 or "")
-        return hashlib.sha256(self.key.get_secret_value().encode()).digest()
 
 
 class Oidc(Section):

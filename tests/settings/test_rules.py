@@ -271,6 +271,38 @@ def test_the_admin_key_is_no_client_s(told):
     ]
 
 
+def test_admins_have_names_and_keys_of_their_own(told):
+    text = """server: {admin_key: the-admin-key-01234}
+keys: [{name: a, key: the-key-of-a-client}]
+admins:
+  - {name: ops, key: ops-0123456789abcdef}
+  - {name: ops, key: ops-fedcba9876543210}
+  - {name: admin, key: ops-and-another-012}
+  - {name: thief, key: the-key-of-a-client}
+  - {name: twice, key: ops-0123456789abcdef, key_sha256: "%s"}
+  - {name: none}
+  - {name: empty, key: ""}
+  - {name: short, key: hush}
+""" % ("0" * 64)
+
+    assert told(text) == [
+        "5 admins.1.name: is the name of admin 0 too",
+        "6 admins.2.name: is what server.admin_key is called",
+        "7 admins.3.key: is the same as that of key 0",
+        "8 admins.4.key: is the same as that of admin 0",
+        "8 admins.4.key_sha256: is given beside key",
+        "9 admins.5: has no key",
+        "10 admins.6.key: is empty",
+        "~11 admins.7.key: is shorter than 16 characters",
+    ]
+
+
+def test_an_admin_of_the_list_has_not_the_admin_key(told):
+    text = "admins: [{name: ops, key: the-admin-key-01234}]\nserver: {admin_key: the-admin-key-01234}"
+
+    assert told(text) == ["2 server.admin_key: is also the key of admin 0"]
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "localhost", "'::1'", "'[::1]'"])
 def test_without_keys_a_loopback_address_is_taken(told, host):
     assert told(f"server: {{host: {host}}}") == []

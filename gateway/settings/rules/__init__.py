@@ -31,6 +31,7 @@ RULES: tuple[Rule, ...] = (
     models.weights_are_of_use,
     prices.prices_say_enough,
     models.regions_leave_a_target,
+    access.names_differ,
     access.keys_differ,
     access.keys_are_given_once,
     access.keys_are_hard_to_guess,

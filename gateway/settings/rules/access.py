@@ -2,59 +2,90 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterator
 from ipaddress import ip_address
 
 from pydantic import SecretStr
 
+from gateway.settings.access import ADMIN, Credential
 from gateway.settings.reader import Place
 from gateway.settings.rules.view import View
 
 SHORT = 16
 """Characters; a key of fewer can be guessed, or is a word."""
 
+_WHY_NAMES_DIFFER = {
+    "keys": "Name each key differently: spend and limits are kept by name.",
+    "admins": "Name each differently: the audit log goes by it.",
+}
+
+
+def names_differ(view: View) -> None:
+    names: dict[tuple[str, str], int] = {}
+    for section, index, each in _credentials(view):
+        first = names.setdefault((section, each.name), index)
+        if first != index:
+            what = f"is the name of {section.removesuffix('s')} {first} too"
+            view.error((section, index, "name"), what, _WHY_NAMES_DIFFER[section])
+        elif section == "admins" and each.name == ADMIN and _admin_key(view):
+            view.error((section, index, "name"), "is what server.admin_key is called", _WHY_NAMES_DIFFER[section])
+
 
 def keys_differ(view: View) -> None:
-    names: dict[str, int] = {}
-    digests: dict[bytes, int] = {}
-    for index, key in enumerate(view.settings.keys):
-        first = names.setdefault(key.name, index)
-        if first != index:
-            fix = "Name each key differently: spend and limits are kept by name."
-            view.error(("keys", index, "name"), f"is the name of key {first} too", fix)
-        if not key.digest:
+    """Wherever they stand: who may use the control plane is no client by the same key."""
+    owners: dict[bytes, str] = {}
+    for section, index, each in _credentials(view):
+        if not each.digest:
             continue
-        first = digests.setdefault(key.digest, index)
-        if first != index:
-            field = "key_sha256" if key.key is None else "key"
-            view.error(("keys", index, field), f"is the same as that of key {first}", "Give each its own.")
+        this = f"{section.removesuffix('s')} {index}"
+        owner = owners.setdefault(each.digest, this)
+        if owner != this:
+            field = "key_sha256" if each.key is None else "key"
+            view.error((section, index, field), f"is the same as that of {owner}", "Give each its own.")
+    admin_key = _admin_key(view)
+    owner = owners.get(hashlib.sha256(admin_key.encode()).digest(), "") if admin_key else ""
+    if owner:
+        what = "is also the key of a client" if owner.startswith("key ") else f"is also the key of {owner}"
+        view.error(("server", "admin_key"), what, "Give the control plane its own.")
 
 
 def keys_are_given_once(view: View) -> None:
-    for index, key in enumerate(view.settings.keys):
-        if not view.is_whole(("keys", index), "key", "key_sha256"):
+    for section, index, key in _credentials(view):
+        if not view.is_whole((section, index), "key", "key_sha256"):
             continue
         if key.key is None and key.key_sha256 is None:
-            view.error(("keys", index), "has no key", "Add key: ${NAME}, or key_sha256: with its hash.")
+            view.error((section, index), "has no key", "Add key: ${NAME}, or key_sha256: with its hash.")
         elif key.key is not None and key.key_sha256 is not None:
-            view.error(("keys", index, "key_sha256"), "is given beside key", "Keep one of the two.")
+            view.error((section, index, "key_sha256"), "is given beside key", "Keep one of the two.")
         elif key.key is not None and not key.key.get_secret_value():
-            view.error(("keys", index, "key"), "is empty", "Give it a value, or take the whole key out.")
+            view.error((section, index, "key"), "is empty", "Give it a value, or take the whole key out.")
 
 
 def keys_are_hard_to_guess(view: View) -> None:
     settings = view.settings
     media = settings.server.media
     secrets: list[tuple[Place, SecretStr | None]] = [
-        *((("keys", index, "key"), key.key) for index, key in enumerate(settings.keys)),
+        *(((section, index, "key"), key.key) for section, index, key in _credentials(view)),
         (("server", "admin_key"), settings.server.admin_key),
         (("server", "media", "secret"), media.secret if media else None),
     ]
     for place, secret in secrets:
         if secret is not None and 0 < len(secret.get_secret_value()) < SHORT:
             view.warning(place, f"is shorter than {SHORT} characters", "Make one with: openssl rand -hex 24")
-    admin = settings.server.admin_key
-    if admin is not None and any(key.key == admin for key in settings.keys) and admin.get_secret_value():
-        view.error(("server", "admin_key"), "is also the key of a client", "Give the control plane its own.")
+
+
+def _admin_key(view: View) -> str:
+    key = view.settings.server.admin_key
+    return key.get_secret_value() if key else ""
+
+
+def _credentials(view: View) -> Iterator[tuple[str, int, Credential]]:
+    """Every key, of clients and of admins, and where it stands."""
+    for index, key in enumerate(view.settings.keys):
+        yield "keys", index, key
+    for index, admin in enumerate(view.settings.admins):
+        yield "admins", index, admin
 
 
 def open_access_stays_home(view: View) -> None:
