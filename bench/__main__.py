@@ -51,20 +51,6 @@ def start_times(folder: Path, *, upstream: int, cores: Cores) -> Start:
     return Start(cold_s=cold_s, warm_s=statistics.median(warm_s))
 
 
-def rounds_whole(
-    servers: Sequence[Service], args: argparse.Namespace, cores: Cores, *, connections: int, seconds: float
-) -> dict[str, list[wrk.Whole]]:
-    for server in servers:
-        wrk.load(server, connections=connections, seconds=1, key=KEY, core=cores.load)
-    found: dict[str, list[wrk.Whole]] = {server.name: [] for server in servers}
-    for _ in range(args.rounds):
-        for server in servers:
-            found[server.name].append(
-                wrk.load(server, connections=connections, seconds=seconds, key=KEY, core=cores.load)
-            )
-    return found
-
-
 def rounds_streamed(
     servers: Sequence[Service], args: argparse.Namespace, cores: Cores
 ) -> dict[str, list[streams.Streamed]]:
@@ -115,11 +101,12 @@ def measure(args: argparse.Namespace, folder: Path, cores: Cores) -> Report:
         started_mb = subject.rss_mb()
         intruders = Intruders(cores.subject, [proxy, subject])
 
+        load: wrk.Load = {"key": KEY, "core": cores.load}
         say(f"whole replies, {args.connections} connections")
-        whole = rounds_whole([proxy, subject], args, cores, connections=args.connections, seconds=args.seconds)
+        whole = wrk.rounds([proxy, subject], args.rounds, connections=args.connections, seconds=args.seconds, **load)
         say("whole replies, one connection")
         seconds = max(1.0, SINGLE_SHARE * args.seconds)
-        single = rounds_whole([upstream, proxy, subject], args, cores, connections=1, seconds=seconds)
+        single = wrk.rounds([upstream, proxy, subject], args.rounds, connections=1, seconds=seconds, **load)
         say(f"{args.streams} streams, {args.chunks} chunks each")
         streamed = rounds_streamed([proxy, subject], args, cores)
         memory = Memory(started_mb=started_mb, loaded_mb=subject.rss_mb())

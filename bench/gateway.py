@@ -20,7 +20,7 @@ KEY = "sk-bench-0123456789abcdef0123456789abcdef"
 # Every ceiling is in force and none is reached: what is measured is the counting.
 CONFIG = """\
 server: {{host: 127.0.0.1, port: {port}, log: {{format: json, level: info}}}}
-state: {{url: "sqlite:///{folder}/sluice.db"}}
+state: {{url: "{state}", journal: "{folder}/journal.db"}}
 providers:
   mock: {{kind: openai, base_url: "http://127.0.0.1:{upstream}/v1", api_key: sk-upstream}}
 {providers}models:
@@ -50,14 +50,15 @@ MODEL = """\
 """
 
 
-def config(folder: Path, *, port: int, upstream: int, translates: bool = False) -> Path:
-    """The configuration file, written to ``folder``."""
+def config(folder: Path, *, port: int, upstream: int, translates: bool = False, state: str = "") -> Path:
+    """The configuration file, written to ``folder``; ``state`` is the store's URL, SQLite in the folder by default."""
     folder.mkdir(exist_ok=True)
     path = folder / "sluice.yaml"
     kinds = STREAMS if translates else ()
     providers = [PROVIDER.format(kind=kind, upstream=upstream, credential=CREDENTIALS[kind]) for kind in kinds]
     text = CONFIG.format(
         folder=folder,
+        state=state or f"sqlite:///{folder}/sluice.db",
         port=port,
         upstream=upstream,
         key=KEY,
@@ -69,13 +70,20 @@ def config(folder: Path, *, port: int, upstream: int, translates: bool = False) 
 
 
 def gateway(
-    folder: Path, *, upstream: int, core: int, env: Mapping[str, str] | None = None, translates: bool = False
+    folder: Path,
+    *,
+    upstream: int,
+    core: int,
+    env: Mapping[str, str] | None = None,
+    translates: bool = False,
+    state: str = "",
+    name: str = "gateway",
 ) -> Service:
     """``sluice serve`` with all of its files in ``folder``."""
     port = free_port()
-    path = config(folder, port=port, upstream=upstream, translates=translates)
+    path = config(folder, port=port, upstream=upstream, translates=translates, state=state)
     command = [sys.executable, "-m", "gateway", "serve", "--config", str(path), "--port", str(port)]
-    return Service("gateway", command, core=core, port=port, log=folder / "gateway.log", env=env)
+    return Service(name, command, core=core, port=port, log=folder / "gateway.log", env=env)
 
 
 def wait_until_ready(service: Service, timeout_s: float = 30) -> None:
