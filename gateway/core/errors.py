@@ -17,6 +17,8 @@
     │   └── AttemptsFailed        502, 504, 429: after the last attempt
     ├── UpstreamError             ends one attempt; knows its reason, from which failover decides
     ├── StoreUnavailable          the store of shared counters can't answer now
+    │   ├── StoreTimedOut         it did not answer in time; it may yet do what it was asked
+    │   └── StoreUnfit            it answers, but will not serve us as it is: only a change by hand helps
     ├── Conflict                  a record was changed by somebody else meanwhile, or its name is taken
     ├── NotKept                   a picture can't be kept in the media store
     └── ConfigError               the configuration can't be used; every problem at once
@@ -245,6 +247,14 @@ def unsupported(param: str, message: str) -> UpstreamError:
 
 class StoreUnavailable(SluiceError):
     """The store can't answer now. What that means for a call is for the declared policy to say."""
+
+
+class StoreTimedOut(StoreUnavailable):
+    """No answer within the deadline. A single one says little; a refused connection says all."""
+
+
+class StoreUnfit(StoreUnavailable):
+    """It answers, and refuses for good: a wrong password, a wrong database, no Redis at all. Says what to do."""
 
 
 class Conflict(SluiceError):

@@ -111,6 +111,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """False where calls would be refused for want of the store: it is out, and the gateway's default is ``closed``."""
     backlog: int = 0
     """Settlements that are not yet durable, or not yet delivered to what is shared."""
+    is_durable: bool = True
+    """False where the backlog should be on the disk and the disk does not take it: a kill would lose it."""
     outages: int = 0
     """How often what is shared went out of reach, since the start."""
 

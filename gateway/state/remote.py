@@ -47,8 +47,8 @@ Delivery = Settlement | Withdrawal | Charge
 
 
 class Remote(Protocol):
-    """A shared engine. Every verb raises StoreUnavailable within the deadline that it was made with; of a hold that
-    raised, nobody knows whether it was taken.
+    """A shared engine. Every verb raises StoreUnavailable within the deadline that it was made with: StoreTimedOut
+    where that is why, StoreUnfit where waiting won't help. Of a hold that raised, nobody knows whether it was taken.
 
     Its time is the engine's own, its windows are of one time zone. A reservation lives while its replica renews it: it
     ends ``lease_s`` after the last renewal. Then its slots are free, and its Spend is charged at its worst case, to be
