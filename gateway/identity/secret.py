@@ -16,9 +16,19 @@ _SECRET_LENGTH = 43
 """256 bits in base 62."""
 
 
-def new_secret() -> str:
-    """A key that nobody can guess, from the operating system's random source: 62 characters, letters, digits, ``-``."""
-    return f"{PREFIX}{_letters(_ID_LENGTH)}-{_letters(_SECRET_LENGTH)}"
+def new_secret(id: str | None = None) -> str:
+    """A key that nobody can guess, from the operating system's random source: 62 characters, letters, digits, ``-``.
+
+    With the public part ``id``, for a key that is to have another secret; else with one that no other key has.
+    """
+    return f"{PREFIX}{id or _letters(_ID_LENGTH)}-{_letters(_SECRET_LENGTH)}"
+
+
+def public_id(secret: str) -> str | None:
+    """The public part of a key that ``new_secret`` made; None for any other text."""
+    id, dash, rest = secret.removeprefix(PREFIX).partition("-")
+    is_ours = secret.startswith(PREFIX) and dash and rest and len(id) == _ID_LENGTH and id.isascii() and id.isalnum()
+    return id if is_ours else None
 
 
 def _letters(count: int) -> str:

@@ -41,9 +41,9 @@ def worded(error: ErrorDetails, place: Place, document: Document) -> Problem:
     return document.problem(place, what, fix or _description(place))
 
 
-def section_at(place: Place) -> type[Section] | None:
-    """The section that stands at ``place``, if one does."""
-    found: Any = Settings
+def section_at(place: Place, root: type[Section] = Settings) -> type[Section] | None:
+    """The section that stands at ``place`` of ``root``, if one does."""
+    found: Any = root
     for part in place:
         found = _inside(found, part)
     found = _bare(found)
