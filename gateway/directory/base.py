@@ -9,6 +9,11 @@ import msgspec
 
 from gateway.directory.records import AuditEntry, Change, KeyRecord, TeamRecord
 
+BATCH = 1_000
+"""The most keys of one ``put_keys``."""
+AUDITED = 100_000
+"""How many entries of the audit log are kept, at least."""
+
 Listener = Callable[[Change], None]
 """Called on the event loop; returns at once."""
 
@@ -21,10 +26,12 @@ class KeyPage(msgspec.Struct, frozen=True):
 
 
 class Directory(Protocol):
-    """Keeps records. Every verb but ``subscribe`` may raise StoreUnavailable, within a second at most.
+    """Keeps records. Every verb but ``subscribe`` may raise StoreUnavailable, within a second or so. Of a write that
+    raised it, nobody knows whether it was made.
 
     Writes are atomic with their audit entry and the news of them, and they are conditional: a record of ``version`` n
-    replaces the one of n - 1 (0: there is none), else Conflict is raised and nothing has changed.
+    replaces the one of n - 1 (0: there is none), else Conflict is raised and nothing has changed. A record that is kept
+    already, the same in everything, changes nothing when it is put again: so a write may be repeated.
     """
 
     async def start(self) -> None:
@@ -51,8 +58,14 @@ class Directory(Protocol):
         """Keep ``record``. Raises Conflict, also where another key that is not revoked has its name."""
         ...
 
+    async def put_keys(self, records: Sequence[KeyRecord], entry: AuditEntry) -> None:
+        """Keep all ``records`` or none, as one change with one entry; at most BATCH of them. Raises Conflict."""
+        ...
+
     async def put_team(self, record: TeamRecord, entry: AuditEntry) -> None:
-        """Keep ``record``, also one that says that it is deleted. Raises Conflict."""
+        """Keep ``record``. Raises Conflict. One that says that it is deleted is kept no longer: after it, a team of the
+        same name begins at version 1.
+        """
         ...
 
     async def note(self, entry: AuditEntry, change: Change | None = None) -> None:
@@ -60,13 +73,14 @@ class Directory(Protocol):
         ...
 
     async def audit(self, *, before: str = "", limit: int = 100) -> Sequence[AuditEntry]:
-        """The audit log, the latest first, from below the id ``before``."""
+        """The audit log, the latest first, from below the id ``before``; the last AUDITED entries or so are kept."""
         ...
 
     def subscribe(self, listener: Listener) -> None:
         """Tell ``listener`` of every change from now on, this process's own among them.
 
         A change elsewhere is told within a second; if its message is lost, within 30 s by a Change of ``everything``.
+        One of this process is told before its verb returns, and may be told twice.
         """
         ...
 

@@ -64,7 +64,7 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One change: who made it, when, what, and how it was before and after. Holds no secret and no digest."""
 
     id: str = ""
-    """Given by the directory; later entries have larger ones."""
+    """A decimal number, given by the directory; later entries have larger ones."""
     at: float
     by: str
     """The name of the admin key, or ``cli`` with the name of the system's user."""
@@ -83,3 +83,11 @@ class Change(msgspec.Struct, frozen=True):
     """``everything``: changes may have been missed. ``config``: every replica is asked to read its file again."""
     name: str = ""
     """The id of a key, the name of a team."""
+
+
+def shown(record: KeyRecord | TeamRecord) -> dict[str, Any]:
+    """How an audit entry or an answer of the control plane shows a record: everything but what secrets hash to."""
+    fields: dict[str, Any] = msgspec.to_builtins(record)
+    for secret in fields.get("secrets", ()):
+        del secret["sha256"]
+    return fields
