@@ -27,7 +27,7 @@ async def redis_spending(url, clock=None):
 
 @pytest.fixture(params=["memory", "sqlite", "redis"])
 def opening(request, tmp_path):
-    """What opens a new, empty Spending each time: ``async with opening()``. Its clock is ``opening.clock``."""
+    """What opens a new, empty Spending each time it is called. Its clock stands still, and can be moved on."""
     clock = FrozenClock(NOON)
     count = 0
 
