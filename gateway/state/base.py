@@ -20,7 +20,7 @@ import msgspec
 from gateway.core.ceilings import Outage, Window
 
 
-class Rate(msgspec.Struct, frozen=True):
+class Rate(msgspec.Struct, frozen=True, tag="rate"):
     """At most ``limit`` a ``period_s``, as a bucket that starts full and refills evenly.
 
     A settlement below the hold gives the rest back; one above it leaves a debt that later calls wait for.
@@ -31,7 +31,7 @@ class Rate(msgspec.Struct, frozen=True):
     on_outage: Outage = "local"
 
 
-class Slots(msgspec.Struct, frozen=True):
+class Slots(msgspec.Struct, frozen=True, tag="slots"):
     """At most ``limit`` at once. A slot that is not settled within ``lease_s`` comes back by itself."""
 
     limit: int
@@ -39,7 +39,7 @@ class Slots(msgspec.Struct, frozen=True):
     on_outage: Outage = "local"
 
 
-class Spend(msgspec.Struct, frozen=True):
+class Spend(msgspec.Struct, frozen=True, tag="spend"):
     """At most ``limit`` in each window of the calendar, reckoned from the clock: no job resets it.
 
     What is held and not settled counts as spent. A hold belongs to the window it was taken in.
