@@ -31,6 +31,7 @@ class Arrival:
             model="",
             key=caller.key if caller else "",
             team=caller.team if caller else None,
+            tags=caller.tags if caller else (),
             status=status,
             error=error,
             at=self._clock.time() - duration_s,

@@ -9,6 +9,7 @@ import msgspec
 
 from gateway.core.body import FormBody, JsonBody
 from gateway.core.errors import InvalidRequest
+from gateway.core.names import MAX_TAGS
 from gateway.core.types import Call, Caller, Wish
 from gateway.edge.body import field
 from gateway.edge.wish import read_wish, split_suffix
@@ -52,6 +53,8 @@ class Asking(msgspec.Struct, frozen=True, gc=False):
     received_at: float
     models: Container[str]
     wants_explanation: bool = False
+    tags: tuple[str, ...] = ()
+    """Those that the request brought."""
 
     def model_and_wish(self, body: JsonBody | FormBody, default: str | None = None) -> tuple[str, Wish]:
         """The public model asked for, and what is asked of routing. Raises InvalidRequest.
@@ -76,14 +79,22 @@ class Asking(msgspec.Struct, frozen=True, gc=False):
         return name, read_wish(route, by)
 
     def call(self, **fields: Any) -> Call:
-        """The call, with what the endpoint read of it."""
+        """The call, with what the endpoint read of it. Raises InvalidRequest for more tags than a call may have."""
         return Call(
             id=self.id,
             caller=self.caller,
             received_at=self.received_at,
             wants_explanation=self.wants_explanation,
+            tags=self._all_tags() if self.tags else self.caller.tags,
             **fields,
         )
+
+    def _all_tags(self) -> tuple[str, ...]:
+        tags = tuple(dict.fromkeys([*self.caller.tags, *self.tags]))
+        if len(tags) > MAX_TAGS:
+            said = f"the header 'x-sluice-tags' makes it more than {MAX_TAGS} tags, with those of the key and its team"
+            raise InvalidRequest(said, param="x-sluice-tags")
+        return tags
 
 
 def _refuse_second_spellings(body: JsonBody) -> None:

@@ -58,6 +58,7 @@ def json_line(outcome: Outcome) -> bytes:
                 "key": outcome.key,
                 "team": outcome.team,
                 "user": _foreign(outcome.user),
+                "tags": [_cleaned(tag) for tag in outcome.tags],
                 "stream": outcome.stream,
                 "status": outcome.status,
                 "error": _foreign(outcome.error),

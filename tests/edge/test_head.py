@@ -42,3 +42,36 @@ def test_a_length_must_be_a_number(value):
 @pytest.mark.parametrize(("value", "is_wanted"), [(b"1", True), (b"true", True), (b"0", False), (b"", False)])
 def test_an_explanation_is_asked_for_by_a_header(value, is_wanted):
     assert head((b"x-sluice-explain", value)).wants_explanation is is_wanted
+
+
+@pytest.mark.parametrize(
+    ("values", "tags"),
+    [
+        ([], ()),
+        ([b""], ()),
+        ([b" , ,"], ()),
+        ([b"project-x"], ("project-x",)),
+        ([b"env=prod, team/a:b ,\tx@y"], ("env=prod", "team/a:b", "x@y")),
+        ([b"a", b"b,c"], ("a", "b", "c")),
+        ([b"a" * 64], ("a" * 64,)),
+    ],
+)
+def test_tags_are_a_list_in_a_header(values, tags):
+    assert head(*((b"x-sluice-tags", value) for value in values)).tags == tags
+
+
+@given(st.binary(max_size=80))
+def test_no_tag_reaches_a_log_or_a_report_that_could_break_it(value):
+    try:
+        tags = head((b"x-sluice-tags", value)).tags
+    except InvalidRequest:
+        pass
+    else:
+        assert all(tag.isascii() and tag.isprintable() and not {*tag} & {*", \"'"} for tag in tags)
+
+
+@pytest.mark.parametrize("value", [b"two words", b"-a", b"a" * 65, b"a;b", "ü".encode(), b"a\nb", b"a,=b"])
+def test_what_is_no_tag_is_refused(value):
+    with pytest.raises(InvalidRequest, match="'x-sluice-tags' holds what is no tag") as refused:
+        head((b"x-sluice-tags", value))
+    assert refused.value.param == "x-sluice-tags"

@@ -28,6 +28,7 @@ def outcome(**changes):
         "key": "ci",
         "team": "research",
         "user": "u-7",
+        "tags": ("project-x",),
         "stream": True,
         "status": 200,
         "target": "openai/gpt-5-mini",

@@ -28,6 +28,7 @@ def test_a_call_is_one_json_line():
         "key": "ci",
         "team": "research",
         "user": "u-7",
+        "tags": ["project-x"],
         "stream": True,
         "status": 200,
         "error": None,
@@ -158,3 +159,10 @@ def test_the_log_writes_its_lines_through_the_writer(format, line):
 def test_the_level_says_which_calls_are_written(level, ids):
     lines = written([outcome(id="a"), failure(id="b", status=502)], level=level).splitlines()
     assert "".join(json.loads(line)["id"] for line in lines) == ids
+
+
+def test_a_key_that_somebody_sent_as_a_tag_is_in_no_line():
+    line = json_line(outcome(tags=("project-x", "sk-sl-abcdefghijkl-0123456789abcdefghij0123456789")))
+
+    assert b"0123456789abcdefghij" not in line
+    assert b"project-x" in line
