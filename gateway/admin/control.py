@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -31,12 +31,38 @@ class Explainer(Protocol):
         ...
 
 
+class Reloaded(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the wish to read the configuration again."""
+
+    result: Literal["in_force", "unchanged", "refused"]
+    """``refused``: the file has errors, and the settings that were in force still are."""
+    hash: str
+    """Of the settings that are in force now, as ``/readyz`` shows it."""
+    problems: tuple[Problem, ...] = ()
+    """Of the file that was read: errors, if it was refused; else warnings."""
+    needs_restart: tuple[str, ...] = ()
+    """Settings of the file, like ``server.port``, that stay as they were until the process starts anew."""
+
+
+class Reload(Protocol):
+    """Reads the configuration's file again and puts it in force, unless it has errors or is the one in force."""
+
+    async def __call__(self, by: str) -> Reloaded:
+        """``by`` says who wishes it, for the log. Never raises for what is wrong with the file."""
+        ...
+
+
 class Control(msgspec.Struct, frozen=True, kw_only=True):
     """One configuration in force, and how its targets and counters stand. Everything is read, nothing is changed."""
 
     settings: Settings
+    hash: str
+    """Of the settings without their secrets: ``settings.shown.fingerprint``."""
     problems: tuple[Problem, ...]
     """What was found when the settings were read; warnings, since nothing starts with an error."""
+    refused: tuple[Problem, ...] = ()
+    """What is wrong with the file as it was last read, if that was refused."""
+    reload: Reload
     models: Mapping[str, Model]
     base_urls: Mapping[str, str]
     """Where each provider's API is; empty where nobody says."""

@@ -27,6 +27,7 @@ from gateway.edge.links import base_url, with_links
 from gateway.edge.media import serve_media
 from gateway.edge.models import list_models, one_model
 from gateway.edge.reply import Responder
+from gateway.edge.uses import Uses
 from gateway.identity.bearer import bearer
 from gateway.identity.keys import Identity
 from gateway.media.store import PATH, MediaStore
@@ -50,6 +51,8 @@ class Parts(msgspec.Struct, frozen=True):
     spool_bytes: int
     longest_call_s: float
     """No call takes longer whose client takes what it is sent."""
+    uses: Uses
+    """The requests that run on these parts."""
     media: MediaStore | None = None
     """Where images are kept that clients want links to; None: nowhere."""
 
@@ -101,21 +104,23 @@ class DataPlane:
         """Whatever goes wrong with a request, its client gets one error object, or one error event."""
         responder = Responder(send, "")
         arrival = None if endpoint is None else Arrival(endpoint, self._clock)
+        parts = self.parts
+        parts.uses.begin()
         try:
             head = read_head(scope["headers"], self._new_id)
             responder.request_id = head.request_id
-            identity, secret = self.parts.identity, bearer(scope["headers"])
+            identity, secret = parts.identity, bearer(scope["headers"])
             caller = identity.known(secret)
             if caller is None:
                 assert secret is not None, "of no key it is known that it is none"
                 caller = await identity.find(secret)
             if arrival is None:
                 _require(scope, "GET")
-                await self._models(scope, send, caller, head)
+                await self._models(scope, send, caller, head, parts.models)
             else:
                 arrival.caller = caller
                 _require(scope, "POST")
-                await self._call(arrival, head, scope, receive, responder)
+                await self._call(arrival, head, scope, receive, responder, parts=parts)
         except ClientGone:
             self._tell(arrival, responder.request_id, CLIENT_GONE, "client_closed_request")
         except CallError as error:
@@ -130,6 +135,8 @@ class DataPlane:
         except asyncio.CancelledError:
             # The server's doing: the client's ends where it is noticed. The time for running calls to end is over.
             await responder.cut_off(NoTarget("the gateway is stopping; please ask again", code="gateway_stopping"))
+        finally:
+            parts.uses.end()
 
     async def _refuse(self, error: CallError, arrival: Arrival | None, responder: Responder) -> None:
         self._tell(arrival, responder.request_id, error.status, error.code or error.type)
@@ -140,8 +147,10 @@ class DataPlane:
         if arrival is not None and not arrival.is_call:
             self._observe(arrival.refused(request_id, status, error))
 
-    async def _call(self, arrival: Arrival, head: Head, scope: Scope, receive: Receive, responder: Responder) -> None:
-        parts, caller = self.parts, arrival.caller
+    async def _call(
+        self, arrival: Arrival, head: Head, scope: Scope, receive: Receive, responder: Responder, *, parts: Parts
+    ) -> None:
+        caller = arrival.caller
         assert caller is not None, "it was let in"
         body: Body | None = None
         self.calls_in_flight += 1
@@ -170,7 +179,8 @@ class DataPlane:
         return body
 
     def _understand(self, endpoint: Endpoint, head: Head, caller: Caller, body: Body, parts: Parts) -> Call:
-        asking = Asking(head.request_id, caller, self._clock.monotonic(), parts.models, head.wants_explanation)
+        since = self._clock.monotonic()
+        asking = Asking(head.request_id, caller, since, parts.models, head.wants_explanation, head.tags)
         if isinstance(body, FormBody):
             return image_call(endpoint, asking, body)
         if endpoint is Endpoint.CHAT:
@@ -179,8 +189,7 @@ class DataPlane:
             return embeddings_call(asking, body)
         return image_call(endpoint, asking, body)
 
-    async def _models(self, scope: Scope, send: Send, caller: Caller, head: Head) -> None:
-        models = self.parts.models
+    async def _models(self, scope: Scope, send: Send, caller: Caller, head: Head, models: Mapping[str, Model]) -> None:
         name = scope["path"][len(_MODELS) + 1 :]
         body = one_model(models, caller, name) if name else list_models(models, caller)
         await send_whole(send, 200, [JSON, (b"x-request-id", head.request_id.encode("ascii"))], body)

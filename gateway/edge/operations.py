@@ -15,8 +15,8 @@ Readiness = Callable[[], Mapping[str, object] | None]
 """What hinders serving, None if nothing does."""
 
 
-def operations(*, render: Render, hindrance: Readiness) -> dict[str, App]:
-    """The operations endpoints, by path."""
+def operations(*, render: Render, hindrance: Readiness, config: Callable[[], str]) -> dict[str, App]:
+    """The operations endpoints, by path. ``config`` is the hash of the configuration in force."""
     # One page at a time: several at once would share the interpreter with the calls, and be no sooner done.
     rendering = asyncio.Lock()
 
@@ -26,9 +26,10 @@ def operations(*, render: Render, hindrance: Readiness) -> dict[str, App]:
     async def readyz(_scope: Scope, _receive: Receive, send: Send) -> None:
         hinders = hindrance()
         if hinders is None:
-            await send_whole(send, 200, [JSON], b'{"status":"ready"}')
+            await send_whole(send, 200, [JSON], msgspec.json.encode({"status": "ready", "config": config()}))
         else:
-            await send_whole(send, 503, [JSON], msgspec.json.encode({"status": "not ready", **hinders}))
+            said = {"status": "not ready", **hinders, "config": config()}
+            await send_whole(send, 503, [JSON], msgspec.json.encode(said))
 
     async def metrics(scope: Scope, _receive: Receive, send: Send) -> None:
         accept = next((value for name, value in scope["headers"] if name == b"accept"), b"")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from random import Random
 
 import msgspec
@@ -14,11 +14,12 @@ from gateway import __version__
 from gateway.catalog.catalog import Catalog
 from gateway.core.clock import Clock
 from gateway.core.types import Model
+from gateway.factory.opened import Opened
+from gateway.factory.shared import Shared
 from gateway.health.breaker import Breakers, Change
 from gateway.health.vitals import Vitals
 from gateway.resilience.retry_budget import RetryBudget
 from gateway.settings.server import Log
-from gateway.state.base import Store
 from gateway.telemetry.log_writer import LogWriter
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.observer import Observers
@@ -34,7 +35,9 @@ class Lasting(msgspec.Struct, frozen=True, kw_only=True):
     random: Random
     new_id: Callable[[], str]
     catalog: Catalog
-    store: Store
+    opened: Opened
+    shared: Shared
+    """Transports and the like, which configurations with the same settings for them have in common."""
     vitals: Vitals
     breakers: Breakers
     retry_budget: RetryBudget
@@ -42,18 +45,22 @@ class Lasting(msgspec.Struct, frozen=True, kw_only=True):
     observers: Observers
     log_writer: LogWriter
 
-    def keep_to(self, models: Mapping[str, Model]) -> None:
-        """Know these models, those of the configuration that comes into force, and forget all other targets."""
-        targets = {target.id for model in models.values() for target in model.targets}
+    def keep_to(self, models: Mapping[str, Model], *, anew: Collection[str] = ()) -> None:
+        """Know these models, those of the configuration that comes into force, and forget all other targets.
+
+        So are those of the providers ``anew``: what they did with another key, or elsewhere, says nothing now.
+        """
+        every = (target for model in models.values() for target in model.targets)
+        targets = {target.id for target in every if target.provider not in anew}
         self.vitals.retain(targets)
         self.breakers.retain(targets)
         self.metrics.know(models)
 
 
 def build_lasting(
-    *, clock: Clock, random: Random, catalog: Catalog, store: Store, log_writer: LogWriter, log: Log
+    *, clock: Clock, random: Random, catalog: Catalog, opened: Opened, log_writer: LogWriter, log: Log
 ) -> Lasting:
-    """All of it, new; ``store`` is started. ``log`` says how calls are logged."""
+    """All of it, new. ``log`` says how calls are logged."""
     breakers = Breakers(clock, random)
     breakers.listeners.append(_tell_change)
     metrics = Metrics(version=__version__)
@@ -63,7 +70,8 @@ def build_lasting(
         random=random,
         new_id=_ids(),
         catalog=catalog,
-        store=store,
+        opened=opened,
+        shared=Shared(),
         vitals=Vitals(clock),
         breakers=breakers,
         retry_budget=RetryBudget(clock),

@@ -37,11 +37,8 @@ def open_media(media: Media, clock: Clock) -> MediaStore:
 
 
 @contextlib.asynccontextmanager
-async def running_media(media: Media | None, clock: Clock) -> AsyncIterator[MediaStore | None]:
-    """The store, swept now and then; None where the configuration has none."""
-    if media is None:
-        yield None
-        return
+async def running_media(media: Media, clock: Clock) -> AsyncIterator[MediaStore]:
+    """The store, swept now and then. Raises ConfigError if nothing can be kept there."""
     store = await asyncio.to_thread(open_media, media, clock)
     sweeping = asyncio.create_task(_sweep(store))
     try:

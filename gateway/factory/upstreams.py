@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from gateway.core.clock import Clock
 from gateway.core.exchange import Transport
@@ -10,42 +11,59 @@ from gateway.core.kinds import KINDS
 from gateway.factory.signers import signer_of
 from gateway.providers import registry
 from gateway.providers.base import Account
+from gateway.providers.gemini.address import vertex_origin
 from gateway.resilience.attempt import Provider
 from gateway.settings import Settings
 from gateway.settings.provider import Provider as Said
 from gateway.wire.connector import Connector
-from gateway.wire.tls import Tls
 
-MAX_CONNECTIONS = 4_096
-"""To one origin; calls beyond it wait for one to come free."""
+_BESIDE: dict[str, Any] = {"price": None, "limits": None, "budgets": (), "timeouts": None, "options": {}}
+"""What a provider's settings say of it that its account is not made of."""
 
 
 class Upstreams:
-    """The providers of one configuration. Those with the same TLS settings share one connector and its pool."""
+    """The providers of one configuration.
 
-    def __init__(self, settings: Settings, clock: Clock, addresses: Mapping[str, str]) -> None:
-        """``addresses`` are base URLs by provider, for those whose settings name none (the simulated ones).
+    One whose account and transport are those of ``before``, an earlier configuration's, is taken over from it: what its
+    signer has fetched still holds.
+    """
 
-        Raises ConfigError for certificates that can't be read.
-        """
-        self._clock = clock
-        self._transports: dict[tuple[object, ...], Transport] = {}
-        self.off = frozenset(name for name, said in settings.providers.items() if said.is_off)
-        self.base_urls = {name: _base_url(said, addresses.get(name, "")) for name, said in settings.providers.items()}
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        base_urls: Mapping[str, str],
+        transports: Mapping[str, Transport],
+        before: Upstreams | None = None,
+    ) -> None:
+        """``base_urls`` are those of all providers, ``transports`` those of all that are on."""
+        self.base_urls = base_urls
         """Where each provider's API is, those that are off among them; empty where nobody says."""
-        self.providers = {
-            name: self._provider(name, said) for name, said in settings.providers.items() if name not in self.off
+        self.off = off(settings)
+        self.transports = transports
+        self._accounts = {name: said.model_copy(update=_BESIDE) for name, said in settings.providers.items()}
+        self.taken_over = frozenset(name for name in transports if before is not None and self._is_in(before, name))
+        """Those that went on as they were."""
+        self.providers: dict[str, Provider] = {
+            name: before.providers[name]
+            if before is not None and name in self.taken_over
+            else self._provider(name, said, clock)
+            for name, said in settings.providers.items()
+            if name not in self.off
         }
 
     @property
     def connectors(self) -> tuple[Connector, ...]:
-        return tuple(each for each in self._transports.values() if isinstance(each, Connector))
+        return tuple(each for each in dict.fromkeys(self.transports.values()) if isinstance(each, Connector))
 
-    async def aclose(self) -> None:
-        for transport in self._transports.values():
-            await transport.aclose()
+    def _is_in(self, before: Upstreams, name: str) -> bool:
+        return (
+            before.transports.get(name) is self.transports[name]
+            and before.base_urls[name] == self.base_urls[name]
+            and before._accounts[name] == self._accounts[name]
+        )
 
-    def _provider(self, name: str, said: Said) -> Provider:
+    def _provider(self, name: str, said: Said, clock: Clock) -> Provider:
         account = Account(
             name=name,
             kind=said.kind,
@@ -57,33 +75,26 @@ class Upstreams:
             project=said.project,
             location=said.location,
         )
-        dialect = registry.dialect(account, self._clock)
-        return Provider(name, dialect, self._transport(said), signer_of(said, self._clock))
+        dialect = registry.dialect(account, clock)
+        return Provider(name, dialect, self.transports[name], signer_of(said, clock))
 
-    def _transport(self, said: Said) -> Transport:
-        tls = Tls(ca_file=said.tls.ca_file, client_cert=said.tls.client_cert, client_key=said.tls.client_key)
-        proxy = said.transport.proxy.get_secret_value() if said.transport.proxy else None
-        key = (said.transport.kind, proxy, said.transport.http2, tls)
-        if key not in self._transports:
-            self._transports[key] = self._new_transport(said, tls, proxy)
-        return self._transports[key]
 
-    def _new_transport(self, said: Said, tls: Tls, proxy: str | None) -> Transport:
-        if said.transport.kind == "native":
-            return Connector(clock=self._clock, tls=tls, max_connections_per_origin=MAX_CONNECTIONS)
-        from gateway.wire.httpx_transport import HttpxTransport
+def off(settings: Settings) -> frozenset[str]:
+    """The providers that can't be asked."""
+    return frozenset(name for name, said in settings.providers.items() if said.is_off)
 
-        return HttpxTransport(clock=self._clock, proxy=proxy, http2=said.transport.http2, tls=tls)
+
+def base_url(said: Said, address: str = "") -> str:
+    """Where the provider's API is; ``address`` is that of one that is simulated here."""
+    kind = KINDS[said.kind]
+    given = said.base_url or address or kind.base_url.replace("{region}", said.region or "")
+    if not given and said.kind == "vertex":
+        given = vertex_origin(said.location or "global")
+    ending = next((each for each in kind.adds if given.endswith(each)), "")
+    return given.removesuffix(ending)
 
 
 def _api_key(said: Said) -> str:
     """The credential that a header carries as it is; none where a signer is to show another."""
     given = None if said.entra else said.api_key or said.access_token
     return given.get_secret_value() if given else ""
-
-
-def _base_url(said: Said, address: str) -> str:
-    kind = KINDS[said.kind]
-    given = said.base_url or address or kind.base_url.replace("{region}", said.region or "")
-    ending = next((each for each in kind.adds if given.endswith(each)), "")
-    return given.removesuffix(ending)

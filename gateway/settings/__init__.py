@@ -8,6 +8,7 @@ environment's variables in place (``reader``), values to sections (``schema`` an
 
 from gateway.settings.document import Document
 from gateway.settings.load import ExtraCheck, check, load
+from gateway.settings.reader import Place
 from gateway.settings.schema import Settings
 
-__all__ = ["Document", "ExtraCheck", "Settings", "check", "load"]
+__all__ = ["Document", "ExtraCheck", "Place", "Settings", "check", "load"]

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from gateway.core.errors import ConfigError, Problem
 from gateway.settings.document import Document
+from gateway.settings.reader import Place
 from gateway.settings.rules import RULES, View
 from gateway.settings.schema import Settings
 from gateway.settings.sound import Sound
@@ -38,15 +39,19 @@ def check(
     *,
     server: Mapping[str, object] | None = None,
     extra_checks: Sequence[ExtraCheck] = (),
+    kept: Mapping[Place, object] | None = None,
 ) -> tuple[Settings | None, list[Problem]]:
     """The settings in ``path``, None if there is an error; and every problem, in the order of lines.
 
-    ``server`` overrides settings of that section, as ``--host`` and the like do. Extra checks run on settings that are
-    without error otherwise.
+    ``server`` overrides settings of that section, as ``--host`` and the like do; ``kept`` overrides a section's
+    setting each, for a process that runs and can't change them. Extra checks run on settings that are without error
+    otherwise.
     """
     document = Document.read(path, environ)
     for name, value in (server or {}).items():
         document.override("server", name, value, f"--{name.replace('_', '-')}")
+    for (section, setting), value in (kept or {}).items():
+        document.override(str(section), str(setting), value, "the running gateway")
     settings, problems = validate(document)
     if settings is not None:
         problems += [problem for extra in extra_checks for problem in extra(settings, document)]

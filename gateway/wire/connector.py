@@ -76,6 +76,11 @@ class Connector:
         self._pools.clear()
         self.wheel.close()
 
+    def forget(self, origin: Origin) -> None:
+        """Close the connections to ``origin``, those in use too, and keep nothing of it."""
+        if (pool := self._pools.pop(origin, None)) is not None:
+            pool.close()
+
     def tick(self) -> None:
         """Enforce the timeouts now. It happens by itself every 50 ms; tests that hold the clock call it."""
         self.wheel.tick()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.admin.config import redacted
+from gateway.settings.shown import redacted
 
 
 def test_without_it_nothing_is_kept(settings_of):

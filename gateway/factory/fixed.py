@@ -1,0 +1,49 @@
+"""Settings that a running process can't change: whatever the file says, they stay until it starts anew."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, SecretStr
+
+from gateway.core.errors import Problem
+from gateway.settings import Place, Settings
+
+FIXED: tuple[Place, ...] = (
+    ("server", "host"),
+    ("server", "port"),
+    ("server", "workers"),
+    ("server", "timezone"),
+    ("server", "log"),
+    ("server", "shutdown_grace_s"),
+    ("state", "url"),
+    ("state", "deadline_ms"),
+    ("state", "replicas"),
+    ("state", "journal"),
+)
+"""What is bound, opened or set up once. A table in docs/live-configuration.md says why of each."""
+
+
+def kept(in_force: Settings, wished: Settings) -> dict[Place, object]:
+    """Those of the settings in force that ``wished`` would change, as a file would say them."""
+    return {
+        (section, name): _plain(now)
+        for section, name in FIXED
+        if (now := getattr(getattr(in_force, str(section)), str(name)))
+        != getattr(getattr(wished, str(section)), str(name))
+    }
+
+
+def warning(file: str, place: Place) -> Problem:
+    """That the file says something else of this setting. Neither value is shown: a store's URL holds a password."""
+    path = ".".join(map(str, place))
+    what = "can't change while the gateway runs, and is still what it was at the start"
+    return Problem(file, None, path, what, "Restart the gateway, or put back what it was.", is_warning=True)
+
+
+def _plain(value: Any) -> object:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, BaseModel):
+        return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
+    return value

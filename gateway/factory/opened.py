@@ -1,0 +1,34 @@
+"""What is opened once and shared by every configuration in turn: what is kept outside the process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from gateway.core.clock import Clock
+from gateway.settings import Settings
+from gateway.state.base import Store
+from gateway.state.open import open_store
+
+
+class Opened(msgspec.Struct, frozen=True, kw_only=True):
+    """All of it, started. What it is opened with (``state``, the time zone) changes by a restart only."""
+
+    store: Store
+
+
+@asynccontextmanager
+async def opened(settings: Settings, clock: Clock) -> AsyncIterator[Opened]:
+    """Open it while the block runs. At the end, the last opened is closed first, and every settlement is delivered.
+
+    Raises ConfigError or StoreUnavailable for what can't be opened, saying what to do.
+    """
+    zone = ZoneInfo(settings.server.timezone)
+    async with AsyncExitStack() as open_now:
+        store = open_store(settings.state.url.get_secret_value(), clock, zone)
+        await store.start()
+        open_now.push_async_callback(store.aclose)
+        yield Opened(store=store)
