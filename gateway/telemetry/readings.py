@@ -85,6 +85,19 @@ BREAKER_STATE = Reading(
     doc="Circuit breaker of a target: 0 closed, 1 half-open, 2 open.",
     labels=("target",),
 )
+CONFIG_INFO = Reading(
+    name="sluice_config_info",
+    doc="Always 1; the label is the hash of the configuration in force, as /readyz shows it.",
+    labels=("hash",),
+)
+CONFIG_LAST_RELOAD_SUCCESSFUL = Reading(
+    name="sluice_config_last_reload_successful",
+    doc="1 if the configuration was good when it was last read, 0 if it was refused and an earlier one is in force.",
+)
+CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP = Reading(
+    name="sluice_config_last_reload_success_timestamp_seconds",
+    doc="When the configuration was last read and found good, in seconds since the epoch.",
+)
 JOURNAL_BACKLOG = Reading(
     name="sluice_store_journal_backlog",
     doc="Settlements that the store has not yet made durable.",
@@ -104,6 +117,9 @@ WELL_KNOWN = (
     CALLS_IN_FLIGHT,
     UPSTREAM_CONNECTIONS,
     BREAKER_STATE,
+    CONFIG_INFO,
+    CONFIG_LAST_RELOAD_SUCCESSFUL,
+    CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP,
     JOURNAL_BACKLOG,
     LOG_LINES_DROPPED,
     OBSERVER_FAILURES,
