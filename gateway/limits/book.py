@@ -12,7 +12,7 @@ from gateway.limits.budget import Budget
 from gateway.limits.concurrency import Concurrency
 from gateway.limits.images import ImagesPerMinute
 from gateway.limits.requests import RequestsPerMinute
-from gateway.limits.scope import user_scope
+from gateway.limits.scope import user_name, user_scope
 from gateway.limits.tokens import TokensPerMinute
 from gateway.state.base import Claim
 
@@ -61,7 +61,8 @@ class Book:
     def of_call(self, call: Call) -> Applied:
         """The limits that hold wherever ``call`` is sent."""
         caller = call.caller
-        who = (caller.key, call.model, call.user if caller.per_user else None)
+        # The name, not what the client wrote, which may be as long as a body.
+        who = (caller.key, call.model, user_name(call.user) if caller.per_user else None)
         found = self._of_call.get(who)
         # A key that was changed comes as another object under the same name.
         return found[1] if found is not None and found[0] is caller else self._gather(who, caller)
@@ -81,7 +82,7 @@ class Book:
 
     def _gather(self, who: tuple[str, str, str | None], caller: Caller) -> Applied:
         _, model, user = who
-        users = [(user_scope(scope, user), ceilings) for scope, ceilings in caller.per_user]
+        users = [(user_scope(scope, user), ceilings) for scope, ceilings in caller.per_user] if user else []
         found = Applied(
             [
                 *self._scopes.get("global", ()),

@@ -109,3 +109,20 @@ def test_names_that_clients_make_up_do_not_fill_the_memory(monkeypatch):
 
     assert len(book._of_call) <= 100
     assert names(book.of_call(call(caller=CI, model="m"))) == ["global", "team research", "key ci", "key ci", "model m"]
+
+
+def test_a_user_who_is_called_like_nobody_is_somebody():
+    caller = Caller(key="ci", per_user=(("key ci", ceilings(rpm=2)),))
+
+    assert names(Book({}).of_call(call(caller=caller, user="-"))) == ["user %2D of key ci"]
+
+
+def test_long_names_of_users_are_kept_nowhere():
+    caller = Caller(key="ci", per_user=(("key ci", ceilings(rpm=2)),))
+    book = Book({})
+    long = "x" * 10_000
+    (limit,) = book.of_call(call(caller=caller, user=long))
+
+    assert len(limit.scope) < 64
+    assert long not in str(book._of_call)
+    assert book.of_call(call(caller=caller, user=long))[0] is limit
