@@ -357,6 +357,8 @@ def test_one_budget_a_window(told):
         "global: {budgets: [{usd: 1, per: day}]}",
         "teams: {t: {budgets: [{usd: 1, per: day}]}}",
         f"keys: [{{name: a, {KEY}, budgets: [{{usd: 1, per: day}}]}}]",
+        f"keys: [{{name: a, {KEY}, users: {{budgets: [{{usd: 1, per: day}}]}}}}]",
+        "teams: {t: {users: {budgets: [{usd: 1, per: day}]}}}",
         "models: {gpt: {targets: [openai/gpt], budgets: [{usd: 1, per: day}]}}",
         "providers: {openai: {kind: openai, api_key: x, budgets: [{usd: 1, per: day}]}}",
     ],
@@ -428,3 +430,44 @@ def test_an_address_of_azure_s_ends_before_the_deployment(told):
 def test_an_api_key_for_a_kind_that_takes_none_is_an_error(told):
     vertex = "{kind: vertex, project: p, location: global, api_key: x}"
     assert told(f"providers: {{openai: {vertex}}}") == ["1 providers.openai.api_key: kind vertex takes no API key"]
+
+
+def test_one_budget_a_window_for_end_users_too(told):
+    budgets = "[{usd: 1, per: day}, {usd: 2, per: day}]"
+    what = "is a second budget per day; only the smaller would have an effect"
+
+    found = told(
+        f"teams: {{t: {{users: {{budgets: {budgets}}}}}}}\n"
+        f"keys: [{{name: a, {KEY}, users: {{budgets: {budgets}}}}}]\nstate: {{url: 'redis://r'}}"
+    )
+
+    assert found == [f"1 teams.t.users.budgets.1: {what}", f"2 keys.0.users.budgets.1: {what}"]
+
+
+@pytest.mark.parametrize(
+    ("holder", "place"),
+    [
+        ("global: {{{}}}", "global.limits"),
+        ("teams: {{t: {{{}}}}}", "teams.t.limits"),
+        ("teams: {{t: {{users: {{{}}}}}}}", "teams.t.users.limits"),
+    ],
+)
+def test_what_a_limit_means_in_an_outage_is_said_of_limits_that_there_are(told, holder, place):
+    assert told(holder.format("limits: {rpm: 1, on_outage: {tpm: open, rpm: closed}}")) == [
+        f"~1 {place}.on_outage.tpm: says what tpm means in an outage, and there is no limit of that"
+    ]
+    assert told(holder.format("limits: {rpm: 1, on_outage: closed}")) == []
+
+
+def test_a_call_has_so_many_tags_and_no_more(told):
+    ten = [f"t{number}" for number in range(10)]
+    seven = [f"k{number}" for number in range(7)]
+
+    assert told(f"teams: {{t: {{tags: {[*ten, *seven]}}}}}") == ["1 teams.t.tags: are more than 16"]
+    assert told(f"keys: [{{name: a, {KEY}, tags: {[*ten, *seven]}}}]") == ["1 keys.0.tags: are more than 16"]
+    team = f"teams: {{t: {{tags: {ten}}}}}\n"
+    assert told(f"{team}keys: [{{name: a, {KEY}, team: t, tags: {seven}}}]") == [
+        "2 keys.0.tags: are more than 16 with those of team t"
+    ]
+    assert told(f"{team}keys: [{{name: a, {KEY}, team: t, tags: {[*ten, *seven[:6]]}}}]") == []
+    assert told(f"keys: [{{name: a, {KEY}, team: u, tags: {seven}}}]") == ["1 keys.0.team: there is no team u"]

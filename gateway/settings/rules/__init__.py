@@ -39,6 +39,8 @@ RULES: tuple[Rule, ...] = (
     access.workers_share_a_store,
     access.budgets_are_plain,
     access.budgets_are_remembered,
+    access.outages_are_of_limits,
+    access.tags_are_few,
 )
 
 __all__ = ["RULES", "Rule", "View"]

@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from ipaddress import ip_address
+from typing import get_args
 
 from pydantic import SecretStr
 
+from gateway.core.ceilings import Measure
+from gateway.core.names import MAX_TAGS
 from gateway.settings.access import ADMIN, Credential
 from gateway.settings.reader import Place
 from gateway.settings.rules.view import View
@@ -132,3 +135,26 @@ def budgets_are_remembered(view: View) -> None:
     if any(budgets for _, budgets in view.budgets()):
         what = "memory:// forgets at exit, so every budget starts anew with the process"
         view.warning(("state", "url"), what, "Set state.url: sqlite:///data/sluice.db, or a redis:// URL.")
+
+
+def outages_are_of_limits(view: View) -> None:
+    for place, limits in view.limits():
+        if not view.is_whole(place):
+            continue
+        for measure in limits.on_outage:
+            # One word for all means those that there are.
+            if getattr(limits, measure) is None and len(limits.on_outage) < len(get_args(Measure)):
+                what = f"says what {measure} means in an outage, and there is no limit of that"
+                view.warning((*place, "on_outage", measure), what, f"Set {measure} too, or take it out.")
+
+
+def tags_are_few(view: View) -> None:
+    teams = view.settings.teams
+    for name, team in teams.items():
+        if len(set(team.tags)) > MAX_TAGS:
+            view.error(("teams", name, "tags"), f"are more than {MAX_TAGS}", "A call has no more than that.")
+    for index, key in enumerate(view.settings.keys):
+        above = teams[key.team].tags if key.team in teams else ()
+        if len({*above, *key.tags}) > MAX_TAGS >= len(set(above)):
+            what = f"are more than {MAX_TAGS}" + (f" with those of team {key.team}" if above else "")
+            view.error(("keys", index, "tags"), what, "A call has no more than that.")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gateway.core.errors import Problem
+from gateway.settings.access import Users
 from gateway.settings.document import Document
 from gateway.settings.model import Model, Target
 from gateway.settings.reader import Place
 from gateway.settings.schema import Settings
 from gateway.settings.sound import Sound
-from gateway.settings.terms import Budget
+from gateway.settings.terms import Budget, Limits
 
 
 class View:
@@ -60,7 +61,28 @@ class View:
                 yield (section, name, "budgets"), entry.budgets
         for index, key in enumerate(settings.keys):
             yield ("keys", index, "budgets"), key.budgets
+        for place, users in self.users():
+            yield (*place, "budgets"), users.budgets
         yield ("global", "budgets"), settings.everyone.budgets
+
+    def users(self) -> Iterator[tuple[Place, Users]]:
+        """What each end user may use, of every team and key."""
+        for name, team in self.settings.teams.items():
+            yield ("teams", name, "users"), team.users
+        for index, key in enumerate(self.settings.keys):
+            yield ("keys", index, "users"), key.users
+
+    def limits(self) -> Iterator[tuple[Place, Limits]]:
+        """Every section of limits."""
+        settings = self.settings
+        for section in ("providers", "models", "teams"):
+            for name, entry in getattr(settings, section).items():
+                yield (section, name, "limits"), entry.limits
+        for index, key in enumerate(settings.keys):
+            yield ("keys", index, "limits"), key.limits
+        for place, users in self.users():
+            yield (*place, "limits"), users.limits
+        yield ("global", "limits"), settings.everyone.limits
 
     def has_keys(self) -> bool:
         """The file names at least one client, rightly or wrongly."""
