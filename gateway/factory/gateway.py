@@ -20,6 +20,7 @@ from gateway.factory.opened import opened
 from gateway.factory.readers import register_readers
 from gateway.factory.source import Source
 from gateway.factory.upstreams import Upstreams
+from gateway.factory.worker import Worker
 from gateway.settings import Settings
 from gateway.telemetry.log_writer import LogWriter
 
@@ -70,13 +71,14 @@ async def running_gateway(
     log_writer: LogWriter,
     problems: Sequence[Problem] = (),
     source: Source | None = None,
+    worker: Worker | None = None,
     clock: Clock | None = None,
     random: Random | None = None,
 ) -> AsyncIterator[Gateway]:
     """A gateway with everything that it needs started. At the end, every settlement is delivered.
 
     ``problems`` are what was found when the settings were read, for the control plane to show; ``source`` is what they
-    were read from, and are read again from when it changes.
+    were read from, and are read again from when it changes. ``worker`` is who runs it, where it is one of several.
     Raises ConfigError or StoreUnavailable for what can't be started, saying what to do.
     """
     clock = clock or SystemClock()
@@ -86,9 +88,10 @@ async def running_gateway(
             clock=clock,
             random=random,
             catalog=catalog,
-            opened=await started.enter_async_context(opened(settings, clock)),
+            opened=await started.enter_async_context(opened(settings, clock, worker)),
             log_writer=log_writer,
             log=settings.server.log,
+            figures=worker.figures if worker else None,
         )
         live = Live(lasting, source)
         await live.start(settings, problems)

@@ -24,6 +24,7 @@ from gateway.telemetry.log_writer import LogWriter
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.observer import Observers
 from gateway.telemetry.request_log import RequestLog
+from gateway.telemetry.shared import SharedFigures
 
 _log = logging.getLogger("sluice")
 
@@ -58,12 +59,19 @@ class Lasting(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def build_lasting(
-    *, clock: Clock, random: Random, catalog: Catalog, opened: Opened, log_writer: LogWriter, log: Log
+    *,
+    clock: Clock,
+    random: Random,
+    catalog: Catalog,
+    opened: Opened,
+    log_writer: LogWriter,
+    log: Log,
+    figures: SharedFigures | None = None,
 ) -> Lasting:
-    """All of it, new. ``log`` says how calls are logged."""
+    """All of it, new. ``log`` says how calls are logged; ``figures`` are those of all workers, if there are several."""
     breakers = Breakers(clock, random)
     breakers.listeners.append(_tell_change)
-    metrics = Metrics(version=__version__)
+    metrics = Metrics(version=__version__, shared=figures)
     request_log = RequestLog(log_writer, log.format, level=log.level)
     return Lasting(
         clock=clock,

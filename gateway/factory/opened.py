@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from gateway.core.clock import Clock
+from gateway.factory.worker import Worker
 from gateway.settings import Settings
 from gateway.state.base import Store
 from gateway.state.open import open_store
@@ -21,8 +22,9 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @asynccontextmanager
-async def opened(settings: Settings, clock: Clock) -> AsyncIterator[Opened]:
+async def opened(settings: Settings, clock: Clock, worker: Worker | None = None) -> AsyncIterator[Opened]:
     """Open it while the block runs. At the end, the last opened is closed first, and every settlement is delivered.
+    ``worker`` is who opens it, where it is one of several.
 
     Raises ConfigError or StoreUnavailable for what can't be opened, saying what to do.
     """

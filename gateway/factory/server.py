@@ -4,53 +4,102 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import logging
 import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
 
 import uvicorn
 import uvloop
 
 from gateway.catalog.catalog import Catalog
-from gateway.core.errors import ConfigError, Problem
+from gateway.core.errors import Problem
 from gateway.factory.client_connection import ClientConnection
+from gateway.factory.departure import depart
 from gateway.factory.gateway import Gateway, running_gateway
+from gateway.factory.listening import BACKLOG, listen, url
+from gateway.factory.source import Source
+from gateway.factory.worker import Worker
+from gateway.factory.workers import Workers
 from gateway.settings import Settings
+from gateway.settings.server import Server as ServerSettings
 from gateway.telemetry.logs import logging_setup
 
-BACKLOG = 2_048
 KEEP_ALIVE_S = 75
+ASKED_LATELY_S = 30
+"""Who has asked something within this time may ask again."""
 GC_OBJECTS = 10_000
 """Objects made and not yet freed, beyond those of the last look, before the collector looks again."""
-NOTICE_S = 5.0
-"""The longest that connections are still taken after SIGTERM, for load balancers to see ``/readyz`` say no."""
-_log = logging.getLogger("sluice")
 
 
 class Server(uvicorn.Server):
-    """uvicorn's, but it tells the gateway that it is leaving, and whoever waits that it has begun.
+    """uvicorn's, but it goes in its own way (``departure``), and tells whoever waits that it has begun.
 
-    Its way of ending is not uvicorn's, which raises the caught signal anew as soon as the last connection is closed:
-    the process would die of it before the store has delivered what it holds.
+    uvicorn would raise the caught signal anew as soon as the last connection is closed: the process would die of it
+    before the store has delivered what it holds.
     """
 
-    def __init__(self, config: uvicorn.Config, gateway: Gateway, on_ready: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        gateway: Gateway,
+        settings: ServerSettings,
+        on_ready: Callable[[], None],
+        *,
+        is_worker: bool = False,
+    ) -> None:
         super().__init__(config)
-        self._gateway = gateway
+        self.gateway = gateway
+        self.settings = settings
         self._on_ready = on_ready
+        self._is_worker = is_worker
+        self._answered = 0
+        self._asked_at = float("-inf")
+        self.told_at = 0.0
+        """When it was told to leave, on the loop's clock."""
+        self.gives_notice = True
+
+    def leave(self, *, gives_notice: bool = True) -> None:
+        """Begin to leave: ``/readyz`` says so from now on."""
+        if not self.should_exit:
+            self.gives_notice = gives_notice
+            self.told_at = asyncio.get_running_loop().time()
+            self.gateway.is_leaving = True
+            self.should_exit = True
+
+    def end(self) -> None:
+        """Wait for nobody any more."""
+        self.leave(gives_notice=False)
+        self.force_exit = True
+
+    @property
+    def has_callers(self) -> bool:
+        """Somebody is connected, or asked something lately."""
+        lately = asyncio.get_running_loop().time() - self._asked_at < ASKED_LATELY_S
+        return lately or bool(self.server_state.connections)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.handle_exit, number, None)
+            loop.add_signal_handler(number, self._signalled, number)
+        loop.add_signal_handler(signal.SIGHUP, self.gateway.live.ask, "SIGHUP")
         try:
             yield
         finally:
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(number)
+            # Not handled, it would end the process before its store has delivered all.
+            loop.remove_signal_handler(signal.SIGHUP)
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    def _signalled(self, number: int) -> None:
+        # A worker hears of the second from its parent: a service manager tells all processes of a group, and the
+        # parent tells its workers, which makes two of one.
+        if self.should_exit and not self._is_worker:
+            self.end()
+        # Whoever types Ctrl-C sends nobody elsewhere.
+        self.leave(gives_notice=number != signal.SIGINT)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -63,80 +112,82 @@ class Server(uvicorn.Server):
         if self.started:
             self._on_ready()
 
+    async def on_tick(self, counter: int) -> bool:
+        if self.server_state.total_requests != self._answered:
+            self._answered = self.server_state.total_requests
+            self._asked_at = asyncio.get_running_loop().time()
+        return await super().on_tick(counter)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """While calls run, ``/readyz`` says no and who comes nevertheless is served. Then it is uvicorn's way."""
-        self._gateway.is_leaving = True
-        grace_s = self.config.timeout_graceful_shutdown or 0
-        now = asyncio.get_running_loop().time
-        began = now()
-        until = began + min(NOTICE_S, grace_s / 2)
-        app = self._gateway.app
-        while app.calls_in_flight and now() < until and not self.force_exit:  # noqa: ASYNC110 — counts tell nobody
-            await asyncio.sleep(0.02)
-        self.config.timeout_graceful_shutdown = max(1, round(grace_s - (now() - began)))
-        await super().shutdown(sockets)
+        await depart(self, sockets or [])
+
+    def connection(self) -> ClientConnection:
+        """For a client who has connected by another way than the listener."""
+        return ClientConnection(self.config, self.server_state, self.lifespan.state)
 
 
 def serve(
-    settings: Settings, catalog: Catalog, on_ready: Callable[[str], None], *, problems: Sequence[Problem] = ()
-) -> None:
+    settings: Settings,
+    catalog: Catalog,
+    on_ready: Callable[[str], None],
+    *,
+    problems: Sequence[Problem] = (),
+    source: Source | None = None,
+) -> int:
     """Serve until SIGTERM or SIGINT: then no more connections, running calls end within the grace time, and every
-    settlement is delivered. ``on_ready`` is given the URL once the gateway answers; ``problems`` are the warnings that
-    the settings were read with.
+    settlement is delivered. The exit status. ``on_ready`` is given the URL once the gateway answers; ``problems`` are
+    the warnings that the settings were read with, ``source`` where they are read again.
 
     Raises ConfigError for an address that can't be had, and whatever the gateway can't start with.
     """
-    writer = logging_setup(settings.server.log.format, settings.server.log.level)
-    try:
-        listener = _listen(settings.server.host, settings.server.port)
-        starting = running_gateway(settings, catalog=catalog, log_writer=writer, problems=problems)
-        uvloop.run(_serve(settings, starting, listener, on_ready))
-    finally:
-        writer.close()
+
+    def run(listener: socket.socket, on_ready: Callable[[], None], worker: Worker | None = None) -> None:
+        writer = logging_setup(settings.server.log.format, settings.server.log.level)
+        try:
+            starting = running_gateway(
+                settings, catalog=catalog, log_writer=writer, problems=problems, source=source, worker=worker
+            )
+            uvloop.run(_serve(settings.server, starting, listener, on_ready, worker))
+        finally:
+            writer.close()
+
+    if settings.server.workers > 1:
+        return Workers(settings.server, run, on_ready).run()
+    listener = listen(settings.server.host, settings.server.port)
+    address = url(listener)
+    run(listener, lambda: on_ready(address))
+    return 0
 
 
 async def _serve(
-    settings: Settings,
+    settings: ServerSettings,
     starting: AbstractAsyncContextManager[Gateway],
     listener: socket.socket,
-    on_ready: Callable[[str], None],
+    on_ready: Callable[[], None],
+    worker: Worker | None,
 ) -> None:
-    async with starting as gateway:
-        config = uvicorn.Config(
-            gateway.app,
-            http=ClientConnection,
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            backlog=BACKLOG,
-            timeout_keep_alive=KEEP_ALIVE_S,
-            timeout_graceful_shutdown=max(1, round(settings.server.shutdown_grace_s)),
-        )
-        url = _url(listener)
-        await Server(config, gateway, lambda: on_ready(url)).serve(sockets=[listener])
+    async with AsyncExitStack() as running:
+        gateway = await running.enter_async_context(starting)
+        server = Server(_uvicorn(gateway), gateway, settings, on_ready, is_worker=worker is not None)
+        if worker is not None:
+            if worker.takes_over:
+                # What the others have in force by now, not what the parent was started with.
+                await gateway.live.reload(f"worker {worker.number}, which starts anew")
+            running.enter_context(worker.heeding_its_parent(server.leave, server.end))
+            await running.enter_async_context(worker.publishing())
+        await server.serve(sockets=[listener])
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(BACKLOG)
-    except OSError as error:
-        listener.close()
-        what = f"can't listen on {host}:{port}: {error.strerror or error}"
-        fix = "Choose another with --port, or stop what uses it."
-        raise ConfigError([Problem("configuration", None, "server.port", what, fix)]) from None
-    listener.setblocking(False)
-    return listener
-
-
-def _url(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    if host in ("0.0.0.0", "::"):  # noqa: S104 — shown, not bound
-        host = "127.0.0.1"
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+def _uvicorn(gateway: Gateway) -> uvicorn.Config:
+    return uvicorn.Config(
+        gateway.app,
+        http=ClientConnection,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_S,
+    )

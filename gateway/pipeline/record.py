@@ -15,6 +15,10 @@ from gateway.pipeline.meter import Meter
 HTTP_OK = 200
 CLIENT_GONE = 499
 """nginx's status for a client that closed its connection; no client ever sees it."""
+STOPPING = "gateway_stopping"
+"""What a task is cancelled with (``task.cancel(STOPPING)``) whose time is over because the gateway stops; the code of
+the error that its client gets, too."""
+UNAVAILABLE = 503
 
 
 class Trial:
@@ -69,7 +73,18 @@ class Trial:
 class Record:
     """What is noted of a call while it runs."""
 
-    __slots__ = ("at", "call", "error", "finish", "served_by", "status", "trials", "ttft_s", "waited_s")
+    __slots__ = (
+        "at",
+        "call",
+        "error",
+        "finish",
+        "served_by",
+        "status",
+        "trials",
+        "ttft_s",
+        "waited_s",
+        "was_abandoned",
+    )
 
     def __init__(self, call: Call, at: float) -> None:
         self.call = call
@@ -82,6 +97,8 @@ class Record:
         self.ttft_s: float | None = None
         self.waited_s = 0.0
         """Spent waiting for providers, or for the client to take its bytes."""
+        self.was_abandoned = False
+        """Nobody waits for the reply any more: the client hung up, or the gateway is going down."""
 
     def begin(self, target: Target, clock: Clock, vitals: Vitals) -> Trial:
         """An attempt on ``target`` begins."""
@@ -94,19 +111,17 @@ class Record:
         """The target of the attempt that has not ended, if any."""
         return self.trials[-1].target if self.trials and self.trials[-1].attempt is None else None
 
-    @property
-    def was_abandoned(self) -> bool:
-        """Nobody waits for the reply any more: the client hung up, or the gateway is going down."""
-        return self.status == CLIENT_GONE
-
     def fail(self, error: BaseException) -> None:
-        """The call ended with ``error``: one for the client, a cancellation (it hung up), or a fault of ours."""
+        """The call ended with ``error``: one for the client, a cancellation (it hung up, or the gateway stops), or a
+        fault of ours.
+        """
         if isinstance(error, CallError):
             self.status = error.status
             self.error = error.code or error.type
         elif isinstance(error, asyncio.CancelledError):
-            self.status = CLIENT_GONE
-            self.error = "client_closed_request"
+            self.was_abandoned = True
+            is_ours = error.args == (STOPPING,)
+            self.status, self.error = (UNAVAILABLE, STOPPING) if is_ours else (CLIENT_GONE, "client_closed_request")
         else:
             self.status = 500
             self.error = "internal_error"

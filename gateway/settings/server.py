@@ -127,6 +127,12 @@ class Server(Section):
         description="How long a call waits when only what running calls hold stands in the way of its budget. 0: "
         "it is refused at once.",
     )
+    notice_s: Wait = Field(
+        default=3,
+        description="How long after SIGTERM new calls are still served, each with `connection: close`, so that load "
+        "balancers and clients go elsewhere in time; it is a part of `shutdown_grace_s`. Longer than two health checks "
+        "of the load balancer. A gateway that nobody asks anything ends at once.",
+    )
     shutdown_grace_s: Wait = Field(
         default=30, description="How long running calls may go on after SIGTERM before they are cut off and settled."
     )

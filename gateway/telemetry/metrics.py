@@ -27,6 +27,7 @@ from gateway.core.usage import NOTHING, TOKEN_KINDS
 from gateway.telemetry.families import Families
 from gateway.telemetry.labels import NONE, OTHER, Words
 from gateway.telemetry.readings import Read, Reading, Readings
+from gateway.telemetry.shared import SharedFigures
 
 _token_counts = attrgetter(*TOKEN_KINDS)
 
@@ -42,19 +43,40 @@ class Metrics:
     A counter or reading has at most ``max_series`` sets of label values, a histogram a quarter of that; what comes
     after is counted as ``other`` in every label, so that no sum loses anything. By default a page stays below 50,000
     lines, whatever comes.
+
+    With ``shared``, the page is that of all workers.
     """
 
-    def __init__(self, *, models: Iterable[str] = (), version: str = "", max_series: int = 2_000) -> None:
-        self.registry = CollectorRegistry()
-        self._families = Families(self.registry, max_series)
+    def __init__(
+        self,
+        *,
+        models: Iterable[str] = (),
+        version: str = "",
+        max_series: int = 2_000,
+        shared: SharedFigures | None = None,
+    ) -> None:
+        self.registry = counted = read = CollectorRegistry()
+        if shared is not None:
+            # The page has what all workers put into their folder, this one among them.
+            counted, read = CollectorRegistry(), CollectorRegistry()
+            self.registry.register(shared.counted())
+            self.registry.register(shared)
+            shared.read_from(read)
+        self._families = Families(counted, max_series)
         self._readings = Readings(max_series, self._families.overflows)
-        build = Gauge("sluice_build_info", "Always 1; the labels tell what runs.", ["version", "python"], registry=None)
+        build = Gauge(
+            "sluice_build_info",
+            "Always 1; the labels tell what runs.",
+            ["version", "python"],
+            registry=counted,
+            multiprocess_mode="max",
+        )
         build.labels(version, platform.python_version()).set(1)
-        for collector in (build, self._readings, self._families.overflows):
-            self.registry.register(collector)
-        ProcessCollector(registry=self.registry)
-        PlatformCollector(registry=self.registry)
-        GCCollector(registry=self.registry)
+        read.register(self._readings)
+        counted.register(self._families.overflows)
+        ProcessCollector(registry=read)
+        PlatformCollector(registry=read)
+        GCCollector(registry=read)
         self._models = frozenset(models)
         self._provider = Words(256)
         self._target = Words(max_series)

@@ -27,6 +27,10 @@ Called at each scrape, in a thread, while the event loop goes on: what it iterat
 """
 
 
+Over = Literal["sum", "max", "min"]
+"""How the values of several workers make one."""
+
+
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """One such figure. A counter's name has no ``_total``: that belongs to its sample."""
 
@@ -34,6 +38,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     doc: str
     labels: Labels = ()
     kind: Literal["gauge", "counter"] = "gauge"
+    over_workers: Over = "sum"
+    """By each tuple of label values by itself: of a label that only some workers know, the others don't count."""
 
 
 class Readings(Collector):
@@ -82,21 +88,25 @@ UPSTREAM_CONNECTIONS = Reading(
 )
 BREAKER_STATE = Reading(
     name="sluice_breaker_state",
-    doc="Circuit breaker of a target: 0 closed, 1 half-open, 2 open.",
+    doc="Circuit breaker of a target: 0 closed, 1 half-open, 2 open. Of several workers, the worst.",
     labels=("target",),
+    over_workers="max",
 )
 CONFIG_INFO = Reading(
     name="sluice_config_info",
     doc="Always 1; the label is the hash of the configuration in force, as /readyz shows it.",
     labels=("hash",),
+    over_workers="max",
 )
 CONFIG_LAST_RELOAD_SUCCESSFUL = Reading(
     name="sluice_config_last_reload_successful",
     doc="1 if the configuration was good when it was last read, 0 if it was refused and an earlier one is in force.",
+    over_workers="min",
 )
 CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP = Reading(
     name="sluice_config_last_reload_success_timestamp_seconds",
     doc="When the configuration was last read and found good, in seconds since the epoch.",
+    over_workers="min",
 )
 JOURNAL_BACKLOG = Reading(
     name="sluice_store_journal_backlog",
@@ -112,6 +122,15 @@ OBSERVER_FAILURES = Reading(
     doc="Exceptions raised by observers; none of them hurt a call.",
     kind="counter",
 )
+WORKERS = Reading(
+    name="sluice_workers",
+    doc="Worker processes that serve now, where there are several.",
+)
+WORKER_RESTARTS = Reading(
+    name="sluice_worker_restarts",
+    doc="Worker processes that ended unasked, each of which is replaced.",
+    kind="counter",
+)
 
 WELL_KNOWN = (
     CALLS_IN_FLIGHT,
@@ -123,4 +142,6 @@ WELL_KNOWN = (
     JOURNAL_BACKLOG,
     LOG_LINES_DROPPED,
     OBSERVER_FAILURES,
+    WORKERS,
+    WORKER_RESTARTS,
 )

@@ -41,7 +41,7 @@ class Place:
         self.database = folder / "sluice.db"
         self.config = folder / "sluice.yaml"
         config = {
-            "server": {"shutdown_grace_s": grace_s},
+            "server": {"shutdown_grace_s": grace_s, "notice_s": min(0.3, grace_s)},
             "state": {"url": f"sqlite:///{self.database}"},
             "providers": {"sim": {"kind": "simulator", "base_url": url}},
             "models": {"m": {"targets": [{"provider": "sim", "model": "s", "price": PRICE}]}},
