@@ -17,9 +17,11 @@ from gateway.catalog.catalog import Catalog
 from gateway.core.types import Outcome
 from gateway.factory.client_connection import ClientConnection
 from gateway.factory.gateway import Gateway, running_gateway
+from gateway.factory.source import Source
 from gateway.settings import load
 from gateway.simulator.server import listening
 from gateway.telemetry.log_writer import LogWriter
+from gateway.telemetry.observer import _Watch
 
 
 class Serving:
@@ -44,31 +46,46 @@ async def serving(
     *,
     environ: Mapping[str, str] | None = None,
     catalog: Catalog | None = None,
+    file: Path | None = None,
     **parts: Any,
 ) -> AsyncIterator[Serving]:
-    """Serve ``config`` (a mapping, or YAML) on a free loopback port. ``parts`` go to ``running_gateway``."""
-    text = config if isinstance(config, str) else yaml.safe_dump(dict(config), sort_keys=False)
+    """Serve ``config`` (a mapping, or YAML) on a free loopback port. ``parts`` go to ``running_gateway``.
+
+    With ``file``, it is written there, and read from there again.
+    """
+    catalog = catalog or Catalog.load()
     with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory) / "sluice.yaml"
-        path.write_text(text)
-        settings = load(path, environ or {})
+        path = file or Path(directory) / "sluice.yaml"
+        path.write_text(yaml_of(config))
+        if file is None:
+            settings, source = load(path, environ or {}), None
+        else:
+            source = Source(path, environ or {}, catalog=catalog)
+            settings, _ = source.read()
     outcomes: list[Outcome] = []
     log = os.open(os.devnull, os.O_WRONLY)
     writer = LogWriter(log)
     try:
-        async with running_gateway(settings, catalog=catalog or Catalog.load(), log_writer=writer, **parts) as gateway:
-            observe = gateway.app._observe
-
-            def note(outcome: Outcome) -> None:
-                outcomes.append(outcome)
-                observe(outcome)
-
-            gateway.app._observe = gateway.app.parts.pipeline._observe = note
+        async with running_gateway(settings, catalog=catalog, log_writer=writer, source=source, **parts) as gateway:
+            observers = gateway.lasting.observers
+            observers._watches = (_Watch(_Notes(outcomes)), *observers._watches)
             async with _listening(gateway) as url:
                 yield Serving(url, gateway, outcomes)
     finally:
         writer.close()
         os.close(log)
+
+
+def yaml_of(config: Mapping[str, Any] | str) -> str:
+    """What a file says that says this."""
+    return config if isinstance(config, str) else yaml.safe_dump(dict(config), sort_keys=False)
+
+
+class _Notes:
+    """An observer that keeps what it is told."""
+
+    def __init__(self, outcomes: list[Outcome]) -> None:
+        self.observe = outcomes.append
 
 
 @asynccontextmanager

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
 from gateway.catalog.catalog import Catalog
 from gateway.core.errors import ConfigError, Problem
-from gateway.settings import ExtraCheck, Settings, check
+from gateway.settings import Settings
 
 DEFAULT = "sluice.yaml"
 
@@ -24,16 +23,11 @@ def add_config(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def read_config(
-    path: Path, *, server: Mapping[str, object] | None = None, catalog: Catalog | None = None
-) -> tuple[Settings | None, list[Problem]]:
+def read_config(path: Path, *, catalog: Catalog | None = None) -> tuple[Settings | None, list[Problem]]:
     """The settings in ``path``, None if there is an error; and every problem, with a ``catalog`` of prices too."""
-    from gateway.factory.checks import built_store, known_prices
+    from gateway.factory.source import Source
 
-    checks: list[ExtraCheck] = [built_store]
-    if catalog is not None:
-        checks.append(known_prices(catalog))
-    return check(path, os.environ, server=server, extra_checks=checks)
+    return Source(path, os.environ, catalog=catalog).read()
 
 
 def usable_config(path: Path) -> Settings:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from typing import Any
 
 from gateway.catalog.catalog import Catalog
-from gateway.cli.config import add_config, read_config
+from gateway.cli.config import add_config
 from gateway.settings import Settings
 
 OPTIONS = ("host", "port", "workers")
@@ -23,17 +24,19 @@ def add_to(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from gateway.factory.source import Source
+
     given = {name: value for name in OPTIONS if (value := getattr(args, name)) is not None}
     catalog = Catalog.load()
-    settings, problems = read_config(args.config, server=given, catalog=catalog)
+    source = Source(args.config, os.environ, server=given, catalog=catalog)
+    settings, problems = source.read()
     for problem in problems:
         print(problem, file=sys.stderr)
     if settings is None:
         return 2
     from gateway.factory.server import serve
 
-    serve(settings, catalog, lambda url: _say_ready(settings, url), problems=problems)
-    return 0
+    return serve(settings, catalog, lambda url: _say_ready(settings, url), problems=problems, source=source)
 
 
 def _say_ready(settings: Settings, url: str) -> None:

@@ -9,9 +9,10 @@ import pytest
 
 from gateway.core.exchange import HttpRequest, Origin, Pieces
 from gateway.factory.signers import signer_of
-from gateway.factory.upstreams import Upstreams
+from gateway.factory.upstreams import Upstreams, base_url
 from gateway.settings import Settings
 from gateway.settings.provider import Provider
+from gateway.wire.connector import Connector
 from tests.clock import FrozenClock
 
 KEYS = {"access_key_id": "AKIDEXAMPLE", "secret_access_key": "secret", "session_token": "token"}
@@ -33,7 +34,10 @@ def test_other_bedrock_accounts_are_signed_for_their_region(fields):
 
 async def test_a_configured_account_asks_its_region_s_address_with_its_keys():
     settings = Settings.model_validate({"providers": {"aws": {"kind": "bedrock", "region": "eu-west-1", **KEYS}}})
-    upstreams = Upstreams(settings, FrozenClock(), {})
+    clock = FrozenClock()
+    connector = Connector(clock=clock)
+    urls = {"aws": base_url(settings.providers["aws"])}
+    upstreams = Upstreams(settings, clock, urls, {"aws": connector})
     provider = upstreams.providers["aws"]
     assert upstreams.base_urls["aws"] == "https://bedrock-runtime.eu-west-1.amazonaws.com"
     assert provider.signer is not None
@@ -41,7 +45,7 @@ async def test_a_configured_account_asks_its_region_s_address_with_its_keys():
     headers = dict((await provider.signer.sign(request)).headers)
     assert b"Credential=AKIDEXAMPLE/20231114/eu-west-1/bedrock/" in headers[b"authorization"]
     assert headers[b"x-amz-security-token"] == b"token"
-    await upstreams.aclose()
+    await connector.aclose()
 
 
 def test_botocore_is_loaded_only_where_it_is_used():
