@@ -48,10 +48,20 @@ PROVIDER = """\
 MODEL = """\
   bench-{kind}: {{targets: [{{provider: {kind}, model: bench-1, price: {{input: 0.25, output: 2}}}}]}}
 """
+ONE_MORE = """\
+  bench-{number}:
+    targets: [{{provider: mock, model: bench-{number}, price: {{input: 0.25, output: 2}}}}]
+    route: cost
+"""
 
 
-def config(folder: Path, *, port: int, upstream: int, translates: bool = False, state: str = "") -> Path:
-    """The configuration file, written to ``folder``; ``state`` is the store's URL, SQLite in the folder by default."""
+def config(
+    folder: Path, *, port: int, upstream: int, translates: bool = False, state: str = "", models: int = 1
+) -> Path:
+    """The configuration file, written to ``folder``; ``state`` is the store's URL, SQLite in the folder by default.
+
+    ``models`` more than one are all like the first.
+    """
     folder.mkdir(exist_ok=True)
     path = folder / "sluice.yaml"
     kinds = STREAMS if translates else ()
@@ -63,7 +73,8 @@ def config(folder: Path, *, port: int, upstream: int, translates: bool = False, 
         upstream=upstream,
         key=KEY,
         providers="".join(providers),
-        models="".join(MODEL.format(kind=kind) for kind in kinds),
+        models="".join(MODEL.format(kind=kind) for kind in kinds)
+        + "".join(ONE_MORE.format(number=number) for number in range(1, models)),
     )
     path.write_text(text, "utf-8")
     return path
@@ -78,10 +89,11 @@ def gateway(
     translates: bool = False,
     state: str = "",
     name: str = "gateway",
+    models: int = 1,
 ) -> Service:
     """``sluice serve`` with all of its files in ``folder``."""
     port = free_port()
-    path = config(folder, port=port, upstream=upstream, translates=translates, state=state)
+    path = config(folder, port=port, upstream=upstream, translates=translates, state=state, models=models)
     command = [sys.executable, "-m", "gateway", "serve", "--config", str(path), "--port", str(port)]
     return Service(name, command, core=core, port=port, log=folder / "gateway.log", env=env)
 

@@ -1,0 +1,131 @@
+"""What many keys and models cost: a gateway with 10 keys and one model beside one with 100,000 keys and 1,000 models.
+
+    python -m bench.many_keys [--seconds 5] [--rounds 3] [--keys 100000] [--models 1000] [--check]
+
+The keys are in the directory, on a Redis that stands on the load's core; each call shows another of them, in turns. The
+first call with a key looks it up, so every key is shown once before the measurement.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+from bench import wrk
+from bench.gateway import gateway, wait_until_ready
+from bench.nginx import mock
+from bench.process import Cores, Service, end_on_sigterm
+from bench.shared import redis
+from gateway.core.ceilings import Allowance, Ceilings
+from gateway.core.clock import SystemClock
+from gateway.core.money import NANOUSD
+from gateway.directory.records import AuditEntry, KeyRecord, Secret
+from gateway.directory.redis import RedisDirectory
+from gateway.identity.keys import digest
+from gateway.identity.secret import new_secret
+from gateway.state.redis.connect import connect
+
+BAR = 0.95
+"""Of the requests a second with few keys."""
+FEW = 10
+CEILINGS = Ceilings(
+    rpm=10**8,
+    tpm=10**11,
+    concurrency=10_000,
+    budgets=(Allowance(nanousd=10**6 * NANOUSD, per="day"),),
+)
+
+
+async def make_keys(url: str, count: int) -> list[str]:
+    """Put so many keys into the directory; their secrets."""
+    client = connect(url)
+    directory = RedisDirectory(client, SystemClock())
+    secrets = [new_secret() for _ in range(count)]
+    records = [
+        KeyRecord(
+            id=secret.removeprefix("sk-sl-").partition("-")[0],
+            name=f"bench-{number}",
+            secrets=(Secret(sha256=digest(secret).hex()),),
+            ceilings=CEILINGS,
+            created_at=0.0,
+            created_by="bench",
+        )
+        for number, secret in enumerate(secrets)
+    ]
+    entry = AuditEntry(at=0.0, by="bench", action="key.create", subject="many")
+    for start in range(0, count, 1_000):
+        await directory.put_keys(records[start : start + 1_000], entry)
+    await client.aclose()
+    return secrets
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.many_keys", description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=5, help="length of a round (5)")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of each (3)")
+    parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--keys", type=int, default=100_000)
+    parser.add_argument("--models", type=int, default=1_000)
+    parser.add_argument("--check", action="store_true", help="exit 1 if the bar is missed")
+    args = parser.parse_args()
+    end_on_sigterm()
+    cores = Cores()
+    os.sched_setaffinity(0, {cores.load})
+    sizes = {"few": (FEW, 1), "many": (args.keys, args.models)}
+    with tempfile.TemporaryDirectory(prefix="sluice-bench-") as made, contextlib.ExitStack() as running:
+        folder = Path(made)
+        upstream = running.enter_context(mock(folder, core=cores.load, chunks=10, interval_ms=5)).wait_until_accepting()
+        found: dict[str, list[wrk.Whole]] = {name: [] for name in sizes}
+        servers: dict[str, Service] = {}
+        for name, (keys, models) in sizes.items():
+            store = running.enter_context(redis(folder / f"redis-{name}", core=cores.load)).wait_until_accepting()
+            url = f"redis://127.0.0.1:{store.port}/0"
+            (folder / name).write_text("\n".join(asyncio.run(make_keys(url, keys))) + "\n", "utf-8")
+            servers[name] = running.enter_context(
+                gateway(
+                    folder / f"gateway-{name}",
+                    upstream=upstream.port,
+                    core=cores.subject,
+                    state=url,
+                    name=name,
+                    models=models,
+                )
+            )
+            wait_until_ready(servers[name])
+            # Twenty seconds show each of 100,000 keys once.
+            wrk.load(
+                servers[name],
+                connections=args.connections,
+                seconds=keys / 4_000 + 1,
+                key=folder / name,
+                core=cores.load,
+            )
+        for _ in range(args.rounds):
+            for name, server in servers.items():
+                found[name].append(
+                    wrk.load(
+                        server, connections=args.connections, seconds=args.seconds, key=folder / name, core=cores.load
+                    )
+                )
+        memory = {name: server.rss_mb() for name, server in servers.items()}
+    rps = {name: statistics.median(each.rps for each in rounds) for name, rounds in found.items()}
+    print(f"{'':<8}{'keys':>8}{'models':>8}{'rps':>8}{'CPU us':>8}{'p99 ms':>8}{'MB':>8}")
+    for name, rounds in found.items():
+        cpu_us, p99_ms = (
+            statistics.median(getattr(each, figure) for each in rounds) for figure in ("cpu_us", "p99_ms")
+        )
+        keys, models = sizes[name]
+        print(f"{name:<8}{keys:>8}{models:>8}{rps[name]:>8.0f}{cpu_us:>8.1f}{p99_ms:>8.2f}{memory[name]:>8.0f}")
+    ratio = rps["many"] / rps["few"]
+    print(f"\nmany / few = {ratio:.3f} (bar {BAR})")
+    return 1 if args.check and ratio < BAR else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
