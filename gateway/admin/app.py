@@ -1,4 +1,4 @@
-"""The control plane: FastAPI under ``/admin/v1``, its documentation at ``/docs``. Everything in it is read-only."""
+"""The control plane: FastAPI under ``/admin/v1``, its documentation at ``/docs``."""
 
 from __future__ import annotations
 
@@ -7,25 +7,31 @@ from fastapi.security import HTTPBearer
 from fastapi_offline import FastAPIOffline
 
 from gateway import __version__
-from gateway.admin import config, explain, keys, models, providers, targets, teams, usage
-from gateway.admin.auth import AdminOnly
+from gateway.admin import audit, config, explain, keys, models, providers, reload, spend, targets, teams, usage
+from gateway.admin.auth import Guard
 from gateway.admin.bounded import BoundedBody
 from gateway.admin.control import Control
 from gateway.admin.errors import ErrorReply, speak_openai
+from gateway.admin.roles import Operations, documented
 
-ROUTERS = (targets, models, providers, explain, usage, keys, teams, config)
+ROUTERS = (targets, models, providers, explain, usage, spend, keys, teams, config, reload, audit)
+PREFIX = "/admin/v1"
 
 _DESCRIPTION = """\
 What a Sluice gateway does, and how it stands. Amounts of money are strings in USD, exact to the nano-dollar.
 
-Press *Authorize* and give the admin key, `server.admin_key` of the configuration.
+Press *Authorize* and give an admin key: `server.admin_key` of the configuration, or one of its `admins`. Their roles:
+a `viewer` sees, an `operator` changes keys and teams too, an `admin` may do everything.
+
+What changes a record takes `If-Match` with the `version` that it had when you looked; if somebody else has changed it
+since, you get a 409 and nothing has changed.
 """
 
 
-def control_plane(control: Control, admin_key: str) -> FastAPI:
-    """The control plane over ``control``, for whoever has ``admin_key``.
+def control_plane(control: Control) -> FastAPI:
+    """The control plane over ``control``, for whoever its settings let in.
 
-    A configuration that comes into force later replaces ``app.state.control``.
+    A configuration that comes into force later replaces ``app.state.control``, and everything goes by that.
     """
     # FastAPI's own documentation page loads Swagger UI from a CDN, which a gateway without internet hasn't got.
     app = FastAPIOffline(
@@ -40,20 +46,18 @@ def control_plane(control: Control, admin_key: str) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.control = control
-    # AdminOnly is what keeps strangers out; this only tells the documentation's readers how to get in.
-    documented = [Security(HTTPBearer(auto_error=False, description="The admin key."))]
+    # The guard is what keeps strangers out; this only tells the documentation's readers how to get in.
+    way_in = [Security(HTTPBearer(auto_error=False, description="An admin key."))]
     api = APIRouter(
-        prefix="/admin/v1",
-        dependencies=documented,
-        responses={"4XX": {"model": ErrorReply}, "5XX": {"model": ErrorReply}},
+        prefix=PREFIX, dependencies=way_in, responses={"4XX": {"model": ErrorReply}, "5XX": {"model": ErrorReply}}
     )
     for each in ROUTERS:
         api.include_router(each.router)
     app.include_router(api)
     # The last one added is asked first.
-    app.add_middleware(BoundedBody, max_bytes=control.settings.server.max_body_bytes)
-    app.add_middleware(AdminOnly, admin_key=admin_key, clock=control.clock)
+    app.add_middleware(BoundedBody)
+    app.add_middleware(Guard, operations=Operations(PREFIX, [each.router for each in ROUTERS]))
     speak_openai(app)
     # Made now, while this is loaded in a thread: it takes 40 ms, which would be the event loop's on the first request.
-    app.openapi()
+    documented(app.openapi())
     return app

@@ -7,17 +7,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class BoundedBody:
-    """ASGI middleware: a request's body is refused as soon as more than ``max_bytes`` of it have come.
+    """ASGI middleware: a request's body is refused as soon as more of it has come than the settings in
+    force allow.
 
     The framework's own bound answers in plain text, and these replies are OpenAI's error objects.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._max_bytes = max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        left = self._max_bytes
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        left: int = scope["app"].state.control.settings.server.max_body_bytes
 
         async def bounded() -> Message:
             nonlocal left

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any, Literal
 
-import msgspec
 from fastapi import APIRouter
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field
 
 from gateway.admin.replies import InForce
+from gateway.admin.roles import needs
 from gateway.core import errors
-from gateway.core.money import nanousd, usd
-from gateway.settings import Settings
+from gateway.settings.shown import redacted
 
 router = APIRouter(tags=["config"])
-
-HIDDEN = "***"
 
 
 class Problem(BaseModel):
@@ -44,61 +38,25 @@ class Config(BaseModel):
         description="Every setting, defaults among them, named as in the file. A secret is `***`, an empty one empty; "
         "what is not set is left out."
     )
-    problems: list[Problem] = Field(description="What `sluice check` says of it.")
-
-
-@router.get("/config", summary="The settings in force")
-async def config(control: InForce) -> Config:
-    """With defaults filled in and variables expanded, as the gateway goes by them."""
-    settings = redacted(control.settings)
-    return Config(
-        hash=fingerprint(settings),
-        store=control.settings.state.scheme,
-        settings=settings,
-        problems=[_problem(problem) for problem in control.problems],
+    problems: list[Problem] = Field(description="What `sluice check` says of it, and what waits for a restart.")
+    refused: list[Problem] = Field(
+        description="What is wrong with the file as it was last read, if that was not put in force; else empty."
     )
 
 
-def redacted(settings: Settings) -> dict[str, Any]:
-    """All settings as JSON has them, no secret among them."""
-    shown: dict[str, Any] = _shown(settings)
-    return shown
+@router.get("/config", summary="The settings in force", openapi_extra=needs("viewer"))
+async def config(control: InForce) -> Config:
+    """With defaults filled in and variables expanded, as the gateway goes by them."""
+    return Config(
+        hash=control.hash,
+        store=control.settings.state.scheme,
+        settings=redacted(control.settings),
+        problems=[shown(problem) for problem in control.problems],
+        refused=[shown(problem) for problem in control.refused],
+    )
 
 
-def fingerprint(shown: dict[str, Any]) -> str:
-    """The same for the same settings, in whichever order and by whatever words they were written."""
-    return f"sha256:{hashlib.sha256(msgspec.json.encode(shown, order='sorted')).hexdigest()}"
-
-
-def _shown(value: Any) -> Any:
-    if isinstance(value, SecretStr):
-        return HIDDEN if value else ""
-    if isinstance(value, BaseModel):
-        return {
-            field.alias or name: _shown(said) if field.repr else _hidden(said)
-            for name, field in type(value).model_fields.items()
-            if (said := getattr(value, name)) is not None
-        }
-    if isinstance(value, Mapping):
-        return {name: _shown(item) for name, item in value.items()}
-    if isinstance(value, frozenset):
-        return sorted(value)
-    if isinstance(value, tuple | list):
-        return [_shown(item) for item in value]
-    # The one kind of Decimal that settings have is an amount in USD.
-    return usd(nanousd(value)) if isinstance(value, Decimal) else value
-
-
-def _hidden(value: Any) -> Any:
-    """What settings keep out of their own repr (digests, options of unknown meaning): numbers are no secrets."""
-    if isinstance(value, Mapping):
-        return {name: _hidden(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_hidden(item) for item in value]
-    return HIDDEN if isinstance(value, str) and value else value
-
-
-def _problem(problem: errors.Problem) -> Problem:
+def shown(problem: errors.Problem) -> Problem:
     return Problem(
         level="warning" if problem.is_warning else "error",
         file=problem.file,

@@ -10,12 +10,14 @@ import msgspec
 from gateway.core.clock import Clock
 from gateway.core.errors import Problem
 from gateway.core.types import Call, Endpoint, Model
+from gateway.directory.base import Directory
 from gateway.health.breaker import Breakers
 from gateway.health.vitals import Vitals
 from gateway.limits.base import Limit
 from gateway.limits.book import Book
 from gateway.routing.decision import Decision
 from gateway.settings import Settings
+from gateway.spend.base import Spending
 from gateway.state.base import Store
 
 
@@ -53,7 +55,7 @@ class Reload(Protocol):
 
 
 class Control(msgspec.Struct, frozen=True, kw_only=True):
-    """One configuration in force, and how its targets and counters stand. Everything is read, nothing is changed."""
+    """One configuration in force, and how its targets and counters stand; and what may be changed: the directory."""
 
     settings: Settings
     hash: str
@@ -70,6 +72,9 @@ class Control(msgspec.Struct, frozen=True, kw_only=True):
     """Of every scope that the configuration names, the widest first."""
     book: Book
     store: Store
+    directory: Directory
+    spending: Spending
+    """Reports of what was spent."""
     vitals: Vitals
     breakers: Breakers
     explainer: Explainer

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+from typing import get_args
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
+from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 
 from gateway.core.errors import (
     CallError,
+    Conflict,
     InvalidRequest,
     MethodNotAllowed,
     NoTarget,
@@ -18,6 +21,7 @@ from gateway.core.errors import (
     StoreUnavailable,
     TooLarge,
 )
+from gateway.settings.refused import refused
 
 _log = logging.getLogger("sluice.admin")
 
@@ -37,6 +41,14 @@ class ErrorReply(BaseModel):
     error: ErrorObject
 
 
+class Clash(CallError):
+    """What is asked does not go with how things stand: a name is taken, somebody else has changed the record."""
+
+    status = 409
+    type = "invalid_request_error"
+    code = "conflict"
+
+
 def error_response(error: CallError) -> Response:
     """``error`` as a client gets it."""
     return Response(error.body(), error.status, dict(error.headers), "application/json")
@@ -47,6 +59,7 @@ def speak_openai(app: FastAPI) -> None:
     app.add_exception_handler(CallError, _call_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Conflict, _conflict)
     app.add_exception_handler(StoreUnavailable, _no_store)
     app.add_exception_handler(Exception, _fault)
 
@@ -56,17 +69,27 @@ async def _call_error(_request: Request, error: Exception) -> Response:
     return error_response(error)
 
 
-async def _invalid(_request: Request, error: Exception) -> Response:
+async def _invalid(request: Request, error: Exception) -> Response:
     """The first thing that is wrong with a request, naming the field, never its value: 400, where FastAPI has 422."""
     assert isinstance(error, RequestValidationError)
-    first = error.errors()[0]
-    if first["type"] == "json_invalid":
-        return error_response(InvalidRequest(f"the request body is not valid JSON: {first['ctx']['error']}"))
-    param = ".".join(str(part) for part in first["loc"][1:])
-    if not param:
-        return error_response(InvalidRequest("send a JSON object, with 'content-type: application/json'"))
-    said = "is missing" if first["type"] == "missing" else f"is not understood: {first['msg']}"
-    return error_response(InvalidRequest(f"'{param}' {said}", param=param))
+    errors = error.errors()
+    if errors[0]["type"] == "json_invalid":
+        return error_response(InvalidRequest(f"the request body is not valid JSON: {errors[0]['ctx']['error']}"))
+    # A place begins with where in the request it is: body, query, header, path.
+    first: ErrorDetails = errors[0] | {"loc": errors[0]["loc"][1:]}
+    return error_response(refused([first], _body(request)))
+
+
+def _body(request: Request) -> type[BaseModel] | None:
+    """What the body of a request is read into, where it is read into a model."""
+    field = getattr(request.scope.get("route"), "body_field", None)
+    kind = field.field_info.annotation if field is not None else None
+    kind = next((each for each in get_args(kind) if each is not type(None)), kind)
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+
+
+async def _conflict(_request: Request, error: Exception) -> Response:
+    return error_response(Clash(str(error)))
 
 
 async def _http(request: Request, error: Exception) -> Response:
@@ -84,8 +107,8 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 async def _no_store(_request: Request, error: Exception) -> Response:
-    _log.error("the store of limits and budgets can't answer", exc_info=error)
-    return error_response(NoTarget("the gateway's store of limits can't answer", code="store_unavailable"))
+    _log.error("the gateway's store can't answer", exc_info=error)
+    return error_response(NoTarget("the gateway's store can't answer; nothing was changed", code="store_unavailable"))
 
 
 async def _fault(_request: Request, _error: Exception) -> Response:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.admin.replies import InForce
+from gateway.admin.roles import needs
 from gateway.core.errors import CallError
 from gateway.core.types import Endpoint
 from gateway.routing.explain import as_data
@@ -79,7 +80,7 @@ class Explanation(BaseModel):
     refusal: Refusal | None = Field(description="Why nobody would be asked; null if somebody would be.")
 
 
-@router.post("/explain", summary="Where a call would go, and why")
+@router.post("/explain", summary="Where a call would go, and why", openapi_extra=needs("viewer"))
 async def explain(control: InForce, question: Question, request: Request) -> Explanation:
     """The decision, target by target, by the vitals and breakers of this moment. Nothing is sent and nothing is held:
     whether limits would let the call pass is for `usage` to say.

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from gateway.admin.replies import Budget, InForce, Listing, budgets
+from gateway.admin.roles import needs
 from gateway.core import types
 from gateway.core.money import usd
 from gateway.settings.terms import Limits
@@ -41,7 +42,7 @@ class Model(BaseModel):
     budgets: list[Budget] = Field(description="On all that is spent on it.")
 
 
-@router.get("/models", summary="The public models, and how calls for them are routed")
+@router.get("/models", summary="The public models, and how calls for them are routed", openapi_extra=needs("viewer"))
 async def models(control: InForce) -> Listing[Model]:
     """In the configuration's order."""
     rows = []

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from gateway.admin.replies import Budget, InForce, Listing, budgets
+from gateway.admin.roles import needs
 from gateway.settings import provider
 from gateway.settings.terms import Limits
 
@@ -38,7 +39,7 @@ class Provider(BaseModel):
     budgets: list[Budget] = Field(description="On all that is spent with it.")
 
 
-@router.get("/providers", summary="The providers, and which of them are on")
+@router.get("/providers", summary="The providers, and which of them are on", openapi_extra=needs("viewer"))
 async def providers(control: InForce) -> Listing[Provider]:
     """In the configuration's order."""
     return Listing(data=[_provider(control, name, said) for name, said in control.settings.providers.items()])

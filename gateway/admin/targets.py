@@ -11,6 +11,7 @@ from gateway.admin import prices
 from gateway.admin.control import Control
 from gateway.admin.providers import off_because
 from gateway.admin.replies import InForce, Listing
+from gateway.admin.roles import needs
 from gateway.core import types
 from gateway.health.breaker import Breakers
 from gateway.health.vitals import Reading
@@ -79,7 +80,7 @@ class Target(BaseModel):
     vitals: Vitals
 
 
-@router.get("/targets", summary="What can serve each model, and how it did lately")
+@router.get("/targets", summary="What can serve each model, and how it did lately", openapi_extra=needs("viewer"))
 async def targets(
     control: InForce,
     model: Annotated[str | None, Query(description="Only those of this public model.")] = None,

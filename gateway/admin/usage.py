@@ -8,9 +8,13 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
+from gateway.admin.control import Control
 from gateway.admin.replies import InForce, Listing, moment
+from gateway.admin.roles import needs
+from gateway.core.ceilings import Ceilings
 from gateway.core.money import usd
 from gateway.limits.base import Consumption, Limit
+from gateway.settings.ceilings import of_users
 from gateway.state.base import Level, Rate, Rule, Spend
 
 router = APIRouter(tags=["usage"])
@@ -57,19 +61,23 @@ class Usage(BaseModel):
     usd: Usd | None = Field(description="The amounts of a budget in USD; null for what is no money.")
 
 
-@router.get("/usage", summary="How limits and budgets stand")
+@router.get("/usage", summary="How limits and budgets stand", openapi_extra=needs("viewer"))
 async def usage(
     control: InForce,
     scope: Annotated[
         str | None,
         Query(
             description="Only of one scope (`team research`), or of one kind of scope (`team`).",
-            examples=["key ci", "team"],
+            examples=["key ci", "team", "user alice of key ci"],
         ),
     ] = None,
 ) -> Listing[Usage]:
-    """Each limit and budget of the configuration. What has no limit is not counted here; `/metrics` has it all."""
+    """Each limit and budget of the configuration, and of the directory's teams. Those of a key of the directory, or of
+    an end user, are told when they are asked for by `scope`. What has no limit is not counted here; `/metrics` has it
+    all.
+    """
     limits = [limit for limit in control.limits if scope is None or _is_of(limit, scope)]
+    limits += control.book.of_scopes(await _beside(control, scope))
     levels = await control.store.levels([limit.claim(_NOTHING) for limit in limits])
     now_s = control.clock.time()
     return Listing(data=[_usage(limit, level, now_s) for limit, level in zip(limits, levels, strict=True)])
@@ -77,6 +85,36 @@ async def usage(
 
 def _is_of(limit: Limit, scope: str) -> bool:
     return limit.scope == scope or limit.scope.startswith(f"{scope} ")
+
+
+async def _beside(control: Control, scope: str | None) -> list[tuple[str, Ceilings]]:
+    """What ``scope`` asks for that the configuration does not name: there may be a hundred thousand keys."""
+    if scope is None:
+        scope = "team"
+    kind, _, name = scope.partition(" ")
+    if kind == "team":
+        teams = [team for team in await control.directory.teams() if team.name not in control.settings.teams]
+        return [(f"team {team.name}", team.ceilings) for team in teams if name in ("", team.name)]
+    if kind == "key" and all(key.name != name for key in control.settings.keys):
+        record = await control.directory.named_key(name)
+        return [] if record is None else [(scope, record.ceilings)]
+    if kind == "user":
+        return [(scope, each) for each in await _of_users(control, name.rpartition(" of ")[2])]
+    return []
+
+
+async def _of_users(control: Control, owner: str) -> list[Ceilings]:
+    """What each end user of ``owner`` may use, ``key ci`` or ``team research``; empty where there is no such owner."""
+    kind, _, name = owner.partition(" ")
+    settings = control.settings
+    said = [key.users for key in settings.keys if kind == "key" and key.name == name]
+    said += [team.users for team_name, team in settings.teams.items() if kind == "team" and team_name == name]
+    if said:
+        return [of_users(each) for each in said]
+    if kind == "key":
+        record = await control.directory.named_key(name)
+        return [] if record is None else [record.users]
+    return [team.users for team in await control.directory.teams() if kind == "team" and team.name == name]
 
 
 def _usage(limit: Limit, level: Level, now_s: float) -> Usage:

@@ -87,6 +87,8 @@ def configure(
         limits=book.of_scopes(all_scopes(settings)),
         book=book,
         store=lasting.opened.store,
+        directory=lasting.opened.directory,
+        spending=lasting.opened.spending,
         vitals=lasting.vitals,
         breakers=lasting.breakers,
         explainer=Explainer(settings, models=models, router=router, book=book, clock=lasting.clock),

@@ -9,8 +9,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from gateway.core.clock import Clock
+from gateway.directory.base import Directory
+from gateway.factory.directory import running_directory
+from gateway.factory.spending import running_reporter, running_spending
 from gateway.factory.worker import Worker
 from gateway.settings import Settings
+from gateway.spend.base import Spending
+from gateway.spend.reporter import Reporter
 from gateway.state.base import Store
 from gateway.state.open import open_store
 
@@ -19,6 +24,10 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     """All of it, started. What it is opened with (``state``, the time zone) changes by a restart only."""
 
     store: Store
+    spending: Spending
+    reporter: Reporter
+    """Observes every call, for ``spending``."""
+    directory: Directory
 
 
 @asynccontextmanager
@@ -33,4 +42,7 @@ async def opened(settings: Settings, clock: Clock, worker: Worker | None = None)
         store = open_store(settings.state.url.get_secret_value(), clock, zone)
         await store.start()
         open_now.push_async_callback(store.aclose)
-        yield Opened(store=store)
+        directory = await open_now.enter_async_context(running_directory(settings, clock))
+        spending = await open_now.enter_async_context(running_spending(settings, clock))
+        reporter = await open_now.enter_async_context(running_reporter(spending, settings))
+        yield Opened(store=store, spending=spending, reporter=reporter, directory=directory)

@@ -142,6 +142,8 @@ class Registrar:
         check_budgets(terms)
         if terms.name in self._file_teams:
             raise Conflict(f"The configuration's file has a team {terms.name!r}: choose another name.")
+        if any(team.name == terms.name for team in await self._directory.teams()):
+            raise Conflict(f"There is a team {terms.name!r} already: choose another name, or change that one.")
         record = TeamRecord(created_at=self._time(), created_by=by, **team_fields(terms))
         entry = self._entry(by, "team.create", f"team {record.name}", None, team_history(record))
         await self._directory.put_team(record, entry)

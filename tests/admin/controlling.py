@@ -11,10 +11,16 @@ import httpx
 from tests.serving import Serving, serving
 
 ADMIN_KEY = "admin-0123456789abcdef"
+ADMINS = {"viewer": "viewer-0123456789abcd", "operator": "operator-0123456789ab", "admin": ADMIN_KEY}
+"""A key of each role. Their names: vera, otto, and admin."""
 CLIENT_KEY = "sk-client-0123456789"
 
 CONFIG: dict[str, Any] = {
     "server": {"admin_key": ADMIN_KEY},
+    "admins": [
+        {"name": "vera", "key": ADMINS["viewer"]},
+        {"name": "otto", "key": ADMINS["operator"], "role": "operator"},
+    ],
     "providers": {
         "cheap": {"kind": "simulator", "price": {"input": 0.1, "output": 0.4}, "region": "eu"},
         "fast": {
@@ -65,6 +71,7 @@ CONFIG: dict[str, Any] = {
 }
 
 PATHS = tuple(f"/admin/v1/{name}" for name in ("targets", "models", "providers", "usage", "keys", "teams", "config"))
+"""Whose GET answers with something, whatever the gateway has been through."""
 
 
 @asynccontextmanager
@@ -95,3 +102,8 @@ def error_of(reply: httpx.Response) -> dict[str, Any]:
     assert list(document) == ["error"]
     assert set(document["error"]) == {"message", "type", "param", "code"}
     return document["error"]
+
+
+def authorized(role: str) -> dict[str, str]:
+    """The header by which somebody of this role is known."""
+    return {"authorization": f"Bearer {ADMINS[role]}"}

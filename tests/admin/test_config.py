@@ -7,7 +7,7 @@ from copy import deepcopy
 
 import pytest
 
-from gateway.admin.config import fingerprint, redacted
+from gateway.settings.shown import fingerprint, redacted
 from gateway.core.errors import Problem
 from gateway.settings import Settings
 from tests.admin.controlling import ADMIN_KEY, CONFIG, PATHS, controlling

@@ -83,7 +83,7 @@ async def test_an_unknown_path_is_a_404_that_names_it(admin, path):
 
 
 async def test_a_wrong_method_is_a_405_that_says_which_is_right(admin):
-    reply = await admin.delete("/admin/v1/keys")
+    reply = await admin.delete("/admin/v1/targets")
 
     assert (reply.status_code, error_of(reply)["code"]) == (405, "method_not_allowed")
     assert reply.headers["allow"] == "GET"
@@ -106,9 +106,8 @@ class BrokenStore:
 )
 async def test_a_fault_is_told_without_its_cause(error, status, code):
     async with controlling() as (served, client):
-        await client.get("/admin/v1/keys")
-        state = served.gateway.app._control_plane._app.state
-        state.control = msgspec.structs.replace(state.control, store=BrokenStore(error))
+        plane = served.gateway.app._control_plane
+        plane.control = msgspec.structs.replace(plane.control, store=BrokenStore(error))
 
         reply = await client.get("/admin/v1/usage")
 

@@ -128,7 +128,7 @@ async def test_providers_say_whether_they_are_on_and_why_not():
         assert (cheap["is_on"], cheap["off_because"], cheap["models"]) == (True, None, ["small"])
         assert cheap["base_url"].startswith("http://127.0.0.1:"), "a simulated provider has the address it was given"
         assert (fast["headers"], fast["models"]) == (["x-tenant"], ["small", "picture"])
-        assert fast["budgets"] == [{"usd": "2", "nanousd": 2_000_000_000, "per": "day"}]
+        assert fast["budgets"] == [{"usd": "2", "nanousd": 2_000_000_000, "per": "day", "on_outage": None}]
         assert (away["is_on"], away["off_because"]) == (False, "api_key is empty")
         assert away["base_url"] == "https://api.openai.com/v1"
         assert (resting["is_on"], resting["off_because"]) == (False, "enabled is false")

@@ -11,6 +11,7 @@ from tests.admin.controlling import CLIENT_KEY, CONFIG, controlling, rows
 from tests.clock import FrozenClock
 
 USAGE = "/admin/v1/usage"
+NO_LIMITS = {"rpm": None, "tpm": None, "images_per_minute": None, "concurrency": None, "on_outage": {}}
 
 
 async def test_every_limit_and_budget_is_listed_by_scope():
@@ -109,14 +110,24 @@ async def test_keys_and_teams_show_what_they_may_and_never_the_key():
         (team,) = rows(await client.get("/admin/v1/teams"))
 
         assert ci == {
+            "id": None,
             "name": "ci",
+            "source": "config",
+            "status": "live",
             "team": "research",
             "models": ["sm*"],
             "regions": ["eu"],
+            "tags": [],
             "expires_at": "2027-02-01T00:00:00Z",
             "is_expired": False,
             "limits": {"rpm": 60, "tpm": 100_000, "images_per_minute": None, "concurrency": 8, "on_outage": {}},
-            "budgets": [{"usd": "5", "nanousd": 5_000_000_000, "per": "day"}],
+            "budgets": [{"usd": "5", "nanousd": 5_000_000_000, "per": "day", "on_outage": None}],
+            "users": {"limits": NO_LIMITS, "budgets": []},
+            "created_at": None,
+            "created_by": None,
+            "revoked_at": None,
+            "overlap_ends_at": None,
+            "version": None,
         }
         assert (other["name"], other["team"], other["regions"], other["expires_at"]) == ("open", None, None, None)
         assert (team["name"], team["keys"], team["limits"]["rpm"]) == ("research", ["ci"], 600)
