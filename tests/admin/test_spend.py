@@ -87,7 +87,7 @@ async def test_a_month_by_day_where_nothing_is_said(client):
 @pytest.mark.parametrize(
     ("params", "expected"),
     [
-        ({"by": "team,day", "key": "ci", "model": "small", "to": "2026-11-19"}, [("research", "2026-11-19", 2_000_000_000)]),
+        ({"by": "team,day", "key": "ci", "to": "2026-11-19"}, [("research", "2026-11-19", 2_000_000_000)]),
         ({"by": "key"}, [("ci", 3_500_000_001), ("open", 50_000_000)]),
         ({"by": "model"}, [("small", 3_500_000_001), ("picture", 50_000_000)]),
         ({"by": "provider", "to": "2026-11-19"}, [("fast", 2_050_000_000)]),
