@@ -9,12 +9,15 @@ import pytest
 
 from gateway.state.base import Store
 from gateway.state.memory import MemoryStore
+from gateway.state.shared import SharedStore
 from gateway.state.sqlite import SqliteStore
 from tests.clock import FrozenClock
+from tests.state.shared.engine import Engine, Link
 
 STORES: dict[str, Callable[[FrozenClock, Path], Store]] = {
     "memory": lambda clock, folder: MemoryStore(clock),
     "sqlite": lambda clock, folder: SqliteStore(folder / "state" / "sluice.db", clock),
+    "shared": lambda clock, folder: SharedStore(Link(Engine(clock)), folder / "state" / "journal.db", clock),
 }
 
 MakeStore = Callable[[FrozenClock, Path], Store]
