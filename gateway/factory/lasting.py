@@ -84,7 +84,7 @@ def build_lasting(
         breakers=breakers,
         retry_budget=RetryBudget(clock),
         metrics=metrics,
-        observers=Observers([metrics, request_log], clock),
+        observers=Observers([metrics, request_log, opened.reporter], clock),
         log_writer=log_writer,
     )
 
