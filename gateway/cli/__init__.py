@@ -7,10 +7,10 @@ import sys
 from collections.abc import Sequence
 
 from gateway import __version__
-from gateway.cli import check, explain, keys, serve, simulate
+from gateway.cli import check, explain, keys, serve, simulate, spend
 from gateway.core.errors import ConfigError, SluiceError
 
-COMMANDS = (serve, check, explain, keys, simulate)
+COMMANDS = (serve, check, explain, keys, spend, simulate)
 USAGE_ERROR = 2
 
 
