@@ -32,7 +32,7 @@ from gateway.identity.bearer import bearer
 from gateway.identity.keys import Identity
 from gateway.media.store import PATH, MediaStore
 from gateway.pipeline.pipeline import Pipeline
-from gateway.pipeline.record import CLIENT_GONE
+from gateway.pipeline.record import CLIENT_GONE, STOPPING
 
 _log = logging.getLogger("sluice.edge")
 _MODELS = "/v1/models"
@@ -134,7 +134,9 @@ class DataPlane:
             await self._refuse(fault, arrival, responder)
         except asyncio.CancelledError:
             # The server's doing: the client's ends where it is noticed. The time for running calls to end is over.
-            await responder.cut_off(NoTarget("the gateway is stopping; please ask again", code="gateway_stopping"))
+            stopping = NoTarget("the gateway is stopping; please ask again", code=STOPPING)
+            self._tell(arrival, responder.request_id, stopping.status, STOPPING)
+            await responder.cut_off(stopping)
         finally:
             parts.uses.end()
 

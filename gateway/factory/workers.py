@@ -20,7 +20,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -29,6 +29,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from gateway.core.errors import ConfigError, SluiceError
 from gateway.factory.listening import listen, listen_for_each, url
+from gateway.factory.signals import caught, uncaught
 from gateway.factory.worker import END, FAILED, LEAVE, LEAVE_QUIETLY, READY, Worker
 from gateway.settings.server import Server as ServerSettings
 from gateway.telemetry.direct_log import direct_logging
@@ -63,6 +64,7 @@ class Place(msgspec.Struct):
     listener: socket.socket | None
     pid: int | None = None
     link: socket.socket | None = None
+    """To the worker; it ends when the worker does."""
     said: bytes = b""
     is_ready: bool = False
     started_at: float = 0.0
@@ -100,7 +102,7 @@ class Workers:
         gc.collect()
         gc.freeze()
         try:
-            with self._signals() as self._wake, selectors.DefaultSelector() as self._selector:
+            with caught(SIGNALS) as self._wake, selectors.DefaultSelector() as self._selector:
                 self._selector.register(self._wake, selectors.EVENT_READ)
                 self._watch()
         finally:
@@ -128,22 +130,6 @@ class Workers:
             return max(0.0, self._kill_at - now)
         due = [place.due_at for place in self._places if place.pid is None]
         return max(0.0, min(due) - now) if due else None
-
-    @contextlib.contextmanager
-    def _signals(self) -> Iterator[socket.socket]:
-        """A socket that can be read once a signal has come: its bytes are their numbers."""
-        ours, theirs = socket.socketpair()
-        with ours, theirs:
-            ours.setblocking(False)
-            theirs.setblocking(False)
-            before = {number: signal.signal(number, lambda *_: None) for number in SIGNALS}
-            woken_before = signal.set_wakeup_fd(theirs.fileno())
-            try:
-                yield ours
-            finally:
-                signal.set_wakeup_fd(woken_before)
-                for number, handler in before.items():
-                    signal.signal(number, handler)
 
     def _signalled(self, numbers: bytes) -> None:
         for number in numbers:
@@ -212,9 +198,7 @@ class Workers:
         return 0
 
     def _let_go_of_the_parents(self, place: Place) -> None:
-        signal.set_wakeup_fd(-1)
-        for number in SIGNALS:
-            signal.signal(number, signal.SIG_DFL)
+        uncaught(SIGNALS)
         # One that comes before the gateway listens to it would end the worker.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         self._selector.close()

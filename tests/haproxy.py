@@ -1,0 +1,71 @@
+"""A real haproxy before real gateways, by the configuration that we ship."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.client import get
+from tests.processes import ROOT
+from tests.redis_server import free_port
+
+PROGRAM = shutil.which("haproxy", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+WITHOUT = "there is no haproxy here. On Debian or Ubuntu: apt install haproxy"
+CONFIG = ROOT / "deploy" / "compose" / "haproxy.cfg"
+CHECK_MS = 100
+"""Between two health checks, where the one that we ship has a second."""
+
+
+def need_haproxy() -> str:
+    """Its path. Skips the test where there is none, but on CI, where nothing may be left out, fails it."""
+    if PROGRAM is None:
+        if os.environ.get("CI"):
+            pytest.fail(WITHOUT)
+        pytest.skip(WITHOUT)
+    return PROGRAM
+
+
+def adapted(config: str, port: int, ports: list[int]) -> str:
+    """The configuration for these ports of loopback, without containers and their name server."""
+    config = re.sub(r"(?ms)^resolvers .*?\n\n", "", config)
+    config = re.sub(r"(?ms)^frontend figures.*", "", config)
+    config = re.sub(r" resolvers \S+ init-addr \S+", "", config)
+    config = re.sub(r"inter \S+", f"inter {CHECK_MS}ms", config)
+    config = config.replace("bind :8080", f"bind 127.0.0.1:{port}")
+    for number, upstream in enumerate(ports, 1):
+        config = config.replace(f"gateway-{number}:8080", f"127.0.0.1:{upstream}")
+    return config
+
+
+@asynccontextmanager
+async def haproxy(folder: Path, ports: list[int]) -> AsyncIterator[str]:
+    """Its URL, from when it finds gateways on ``ports``."""
+    port = free_port()
+    config = folder / "haproxy.cfg"
+    config.write_text(adapted(CONFIG.read_text(), port, ports))
+    process = await asyncio.create_subprocess_exec(
+        need_haproxy(), "-db", "-f", str(config), stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        async with asyncio.timeout(10):
+            while not await _answers(url):  # noqa: ASYNC110  it tells who asks
+                await asyncio.sleep(0.02)
+        yield url
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def _answers(url: str) -> bool:
+    try:
+        return (await get(url, "/healthz")).status == 200
+    except (OSError, asyncio.IncompleteReadError):
+        return False
