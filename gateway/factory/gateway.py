@@ -98,6 +98,7 @@ async def running_gateway(
         started.push_async_callback(live.aclose)
         gateway = Gateway(lasting, live)
         register_readers(lasting, gateway.app, live)
+        lasting.opened.directory.subscribe(live.hear)
         reloading = asyncio.create_task(live.run())
         started.callback(reloading.cancel)
         yield gateway

@@ -13,6 +13,7 @@ import msgspec
 from gateway.admin.control import Reloaded
 from gateway.core.errors import ConfigError, Problem
 from gateway.directory.records import Change
+from gateway.factory.aside import giving_way
 from gateway.factory.configured import Configured
 from gateway.factory.fixed import kept, warning
 from gateway.factory.generation import Generation, Plan, generation, plan
@@ -96,7 +97,8 @@ class Live:
         """Read the file again and put it in force; see ``admin.control.Reload``. One at a time."""
         async with self._one_at_a_time:
             try:
-                return await self._reload(by)
+                with giving_way():
+                    return await self._reload(by)
             except ConfigError as error:
                 return self._refuse(by, error.problems)
             except Exception:  # noqa: BLE001  whatever it is, the gateway serves on
@@ -121,8 +123,9 @@ class Live:
             raise ConfigError([Problem(self._file, None, "configuration", what, "Start the gateway with --config.")])
         wish = await asyncio.to_thread(_wish, self.source, self._in_force)
         problems = tuple(wish.plan.problems)
+        known = set(map(_said, self.made.control.problems))
         for problem in problems:
-            if _said(problem) not in map(_said, self.made.control.problems):
+            if _said(problem) not in known:
                 _log.warning("configuration: %s", problem)
         if not wish.is_unchanged:
             self._replace(await generation(wish.plan, self._lasting, self.reload, self._in_force))
