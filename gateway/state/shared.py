@@ -228,14 +228,16 @@ class SharedStore:
         while True:
             await self._sleep(RENEW_S)
             self._writer.call()
-            if self._reach.is_out:
-                continue
-            seen = self._reach.failures
-            try:
-                self._shares.learn_replicas(await self._remote.renew(tuple(self._open.values())))
-                self._reach.answered()
-            except Exception as error:  # noqa: BLE001  whatever it was, leases must be renewed
-                self._failed(as_unavailable(error), seen)
+            if not self._reach.is_out:
+                await self._renew_now()
+
+    async def _renew_now(self) -> None:
+        seen = self._reach.failures
+        try:
+            self._shares.learn_replicas(await self._remote.renew(tuple(self._open.values())))
+            self._reach.answered()
+        except Exception as error:  # noqa: BLE001  whatever it was, leases must be renewed
+            self._failed(as_unavailable(error), seen)
 
     def _failed(self, error: StoreUnavailable, seen: int) -> None:
         self._why = str(error)
