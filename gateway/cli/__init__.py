@@ -7,10 +7,10 @@ import sys
 from collections.abc import Sequence
 
 from gateway import __version__
-from gateway.cli import check, explain, keys, serve, simulate, spend
-from gateway.core.errors import ConfigError, SluiceError
+from gateway.cli import audit, check, explain, keys, serve, simulate, spend, teams
+from gateway.core.errors import ConfigError, InvalidRequest, NotFound, SluiceError
 
-COMMANDS = (serve, check, explain, keys, spend, simulate)
+COMMANDS = (serve, check, explain, keys, teams, audit, spend, simulate)
 USAGE_ERROR = 2
 
 
@@ -27,6 +27,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)
+        return USAGE_ERROR
+    except (InvalidRequest, NotFound) as error:
+        print(f"sluice: {error}", file=sys.stderr)
         return USAGE_ERROR
     except SluiceError as error:
         print(f"sluice: {error}", file=sys.stderr)
