@@ -68,7 +68,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
 UNKNOWN = Capabilities()
 
 
-class Caller(msgspec.Struct, frozen=True, kw_only=True):
+class Caller(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Who calls: a virtual key and what it may use. One object a key, shared by all its calls."""
 
     key: str

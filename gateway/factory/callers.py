@@ -1,19 +1,60 @@
-"""The keys that may call."""
+"""Who may call: the keys of the configuration, tokens of an identity provider, and the keys of the directory."""
 
 from __future__ import annotations
 
 from gateway.core.clock import Clock
 from gateway.core.types import Caller
-from gateway.identity.keys import Identity, KeyRing, KeyRow, OpenAccess
+from gateway.directory.base import Directory
+from gateway.directory.records import TeamRecord
+from gateway.identity.directory_keys import DirectoryKeys
+from gateway.identity.doors import Doors, Tokens
+from gateway.identity.keys import KeyRing, KeyRow
+from gateway.identity.standing import alone, in_team
+from gateway.identity.teams import Teams
 from gateway.settings import Settings
-from gateway.settings.access import Key, Team
+from gateway.settings.access import Key, Oidc, Team
 from gateway.settings.ceilings import ceilings, of_users
 
 
-def build_identity(settings: Settings, clock: Clock) -> Identity:
-    """Keys as configured; with none at all, open access (settings have seen to it that this means loopback)."""
-    if not settings.keys:
-        return OpenAccess()
+class Callers:
+    """What is remembered of those who call; it outlasts each configuration."""
+
+    def __init__(self, directory: Directory, clock: Clock) -> None:
+        self._clock = clock
+        self.teams = Teams(directory, clock)
+        self.keys = DirectoryKeys(directory, self.teams, clock)
+        self._tokens: tuple[Oidc, Tokens] | None = None
+
+    def identity(self, settings: Settings) -> Doors:
+        """Tells who calls, by ``settings``. May be called in a thread."""
+        return Doors(_ring(settings, self._clock), self.keys, self._of(settings.oidc), is_open=settings.is_open)
+
+    def keep_to(self, settings: Settings) -> None:
+        """Know the teams of ``settings``, which come into force."""
+        self.teams.configure({name: team_record(name, team) for name, team in settings.teams.items()})
+        # The first call of a key with a team need not wait for them then.
+        self.teams.refresh()
+
+    async def aclose(self) -> None:
+        await self.keys.aclose()
+        await self.teams.aclose()
+
+    def _of(self, said: Oidc | None) -> Tokens | None:
+        """The tokens of this provider, verified ones among them where it was asked for before."""
+        if said is None:
+            return None
+        if self._tokens is None or self._tokens[0] != said:
+            # Loaded where it is used: cryptography takes 50 ms.
+            from gateway.identity.documents import read_document
+            from gateway.identity.jwks import Jwks
+            from gateway.identity.oidc import OidcTokens
+
+            jwks = Jwks(said.issuer, said.jwks_url, read_document, self._clock)
+            self._tokens = said, OidcTokens(said, jwks, self.teams, self._clock)
+        return self._tokens[1]
+
+
+def _ring(settings: Settings, clock: Clock) -> KeyRing:
     rows = [
         KeyRow(
             caller=caller_of(key, settings.teams.get(key.team) if key.team else None),
@@ -27,19 +68,25 @@ def build_identity(settings: Settings, clock: Clock) -> Identity:
 
 def caller_of(key: Key, team: Team | None) -> Caller:
     """Who calls with this key of the settings."""
-    scopes = [(f"key {key.name}", ceilings(key.limits, key.budgets))]
-    per_user = [(f"key {key.name}", of_users(key.users))]
-    tags = key.tags
-    if team is not None:
-        scopes.insert(0, (f"team {key.team}", ceilings(team.limits, team.budgets)))
-        per_user.insert(0, (f"team {key.team}", of_users(team.users)))
-        tags = tuple(dict.fromkeys([*team.tags, *key.tags]))
-    return Caller(
-        key=key.name,
+    own = alone(
+        key.name,
         team=key.team,
         models=key.models,
         regions=key.regions,
-        tags=tags,
-        scopes=tuple(scope for scope in scopes if scope[1]),
-        per_user=tuple(scope for scope in per_user if scope[1]),
+        tags=key.tags,
+        ceilings=ceilings(key.limits, key.budgets),
+        users=of_users(key.users),
+    )
+    return own if team is None or key.team is None else in_team(own, team_record(key.team, team))
+
+
+def team_record(name: str, team: Team) -> TeamRecord:
+    """A team of the settings, as those of the directory are."""
+    return TeamRecord(
+        name=name,
+        tags=team.tags,
+        ceilings=ceilings(team.limits, team.budgets),
+        users=of_users(team.users),
+        created_at=0,
+        created_by="configuration",
     )

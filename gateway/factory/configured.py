@@ -12,7 +12,6 @@ from gateway.core.errors import Problem
 from gateway.core.types import Model
 from gateway.edge.app import Parts
 from gateway.edge.uses import Uses
-from gateway.factory.callers import build_identity
 from gateway.factory.ceilings import all_scopes, build_book
 from gateway.factory.explanation import Explainer
 from gateway.factory.lasting import Lasting
@@ -68,7 +67,7 @@ def configure(
         links_are_kept=media is not None,
     )
     parts = Parts(
-        identity=build_identity(settings, lasting.clock),
+        identity=lasting.callers.identity(settings),
         models=models,
         pipeline=_pipeline(settings, lasting, upstreams, router, book),
         max_body_bytes=settings.server.max_body_bytes,

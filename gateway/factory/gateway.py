@@ -93,6 +93,7 @@ async def running_gateway(
             log=settings.server.log,
             figures=worker.figures if worker else None,
         )
+        started.push_async_callback(lasting.callers.aclose)
         live = Live(lasting, source)
         await live.start(settings, problems)
         started.push_async_callback(live.aclose)

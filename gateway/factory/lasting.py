@@ -14,6 +14,7 @@ from gateway import __version__
 from gateway.catalog.catalog import Catalog
 from gateway.core.clock import Clock
 from gateway.core.types import Model
+from gateway.factory.callers import Callers
 from gateway.factory.opened import Opened
 from gateway.factory.shared import Shared
 from gateway.health.breaker import Breakers, Change
@@ -37,6 +38,7 @@ class Lasting(msgspec.Struct, frozen=True, kw_only=True):
     new_id: Callable[[], str]
     catalog: Catalog
     opened: Opened
+    callers: Callers
     shared: Shared
     """Transports and the like, which configurations with the same settings for them have in common."""
     vitals: Vitals
@@ -79,6 +81,7 @@ def build_lasting(
         new_id=_ids(),
         catalog=catalog,
         opened=opened,
+        callers=Callers(opened.directory, clock),
         shared=Shared(),
         vitals=Vitals(clock),
         breakers=breakers,

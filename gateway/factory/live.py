@@ -54,6 +54,7 @@ class Live:
         planned = await asyncio.to_thread(plan, settings, problems)
         self._in_force = await generation(planned, self._lasting, self.reload)
         self._lasting.keep_to(self.made.parts.models)
+        self._lasting.callers.keep_to(settings)
         self.good_at = self._lasting.clock.time()
 
     @property
@@ -149,6 +150,7 @@ class Live:
         """Between two turns of the loop. From here on, whoever comes is served by ``new``."""
         old, self._in_force = self._in_force, new
         upstreams = new.made.upstreams
+        self._lasting.callers.keep_to(new.made.settings)
         self.put(new.made)
         self._lasting.keep_to(new.made.parts.models, anew=upstreams.providers.keys() - upstreams.taken_over)
         task = asyncio.get_running_loop().create_task(self._let_go(old))

@@ -18,6 +18,8 @@ from gateway.telemetry.readings import (
     CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP,
     CONFIG_LAST_RELOAD_SUCCESSFUL,
     JOURNAL_BACKLOG,
+    KEY_LOOKUPS,
+    KEYS_CACHED,
     LOG_LINES_DROPPED,
     OBSERVER_FAILURES,
     UPSTREAM_CONNECTIONS,
@@ -38,6 +40,9 @@ def register_readers(lasting: Lasting, app: DataPlane, live: Live) -> None:
     metrics.register(CONFIG_INFO, lambda: {(live.made.hash,): 1})
     metrics.register(CONFIG_LAST_RELOAD_SUCCESSFUL, lambda: live.is_good)
     metrics.register(CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP, lambda: live.good_at)
+    keys = lasting.callers.keys
+    metrics.register(KEYS_CACHED, lambda: len(keys))
+    metrics.register(KEY_LOOKUPS, lambda: {(result,): count for result, count in keys.results.items()})
     if isinstance(store, SqliteStore):
         metrics.register(JOURNAL_BACKLOG, lambda: store.backlog)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-MAX_LENGTH = 1_024
-"""Bytes of a key; a longer one is none of ours, and is not worth hashing."""
+MAX_LENGTH = 8_192
+"""Bytes of a key, or of a token of an identity provider, which tells all its claims; a longer one is none of ours, and
+is not worth hashing.
+"""
 
 
 def bearer(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:

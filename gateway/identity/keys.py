@@ -14,12 +14,8 @@ from typing import Protocol
 import msgspec
 
 from gateway.core.clock import Clock
-from gateway.core.errors import InvalidKey
 from gateway.core.types import Caller
-
-_UNKNOWN = "No valid API key was sent. Send it as 'Authorization: Bearer <key>' or as 'api-key: <key>'."
-_EXPIRED = "This API key has expired."
-_HEADERS = (("www-authenticate", "Bearer"),)
+from gateway.identity import refused
 
 
 class KeyRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +57,7 @@ class Identity(Protocol):
 
 
 class KeyRing:
-    """The keys that are known. With no rows it knows nobody: open access is ``OpenAccess``, never an accident.
+    """The keys that are known. With no rows it knows nobody: open access is ``Doors``' to give, never an accident.
 
     A look-up takes 1 µs, whatever the number of keys: two hashes and one dict. Which key was nearly right can't be
     told from the time it takes, since the pepper makes the digests that are compared unforeseeable.
@@ -96,14 +92,19 @@ class KeyRing:
 
     def known(self, secret: bytes | None) -> Caller:
         """The caller of this key. Raises InvalidKey, in the same words for no key and for a wrong one."""
-        if secret is None:
-            raise InvalidKey(_UNKNOWN, headers=_HEADERS)
-        peppered = self._peppered(hashlib.sha256(secret).digest())
+        caller = None if secret is None else self.holder(hashlib.sha256(secret).digest())
+        if caller is None:
+            raise refused.unknown()
+        return caller
+
+    def holder(self, sha256: bytes) -> Caller | None:
+        """The caller of the key with this digest; None if it is none of these. Raises InvalidKey if it has expired."""
+        peppered = self._peppered(sha256)
         entry = self._entries.get(peppered)
         if entry is None or not hmac.compare_digest(entry.peppered, peppered):
-            raise InvalidKey(_UNKNOWN, headers=_HEADERS)
+            return None
         if entry.expires_at is not None and self._time() >= entry.expires_at:
-            raise InvalidKey(_EXPIRED, headers=_HEADERS)
+            raise refused.invalid("This API key has expired.")
         return entry.caller
 
     async def find(self, secret: bytes) -> Caller:
@@ -120,22 +121,6 @@ class KeyRing:
 
     def __repr__(self) -> str:
         return f"<KeyRing of {len(self._entries)} keys>"
-
-
-class OpenAccess:
-    """Lets anyone in, whatever key they send: for a gateway on loopback with no keys configured."""
-
-    def __init__(self) -> None:
-        self._anyone = Caller(key="anonymous")
-
-    def known(self, secret: bytes | None) -> Caller:  # noqa: ARG002  it is the point not to look
-        return self._anyone
-
-    async def find(self, secret: bytes) -> Caller:
-        return self.known(secret)
-
-    def __repr__(self) -> str:
-        return "<OpenAccess>"
 
 
 class _Entry(msgspec.Struct, frozen=True, gc=False):

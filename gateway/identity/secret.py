@@ -6,6 +6,7 @@ know a key when they see one.
 
 from __future__ import annotations
 
+import re
 import secrets
 import string
 
@@ -14,6 +15,9 @@ _ALPHABET = string.digits + string.ascii_letters
 _ID_LENGTH = 12
 _SECRET_LENGTH = 43
 """256 bits in base 62."""
+_FORM = re.compile(rb"sk-sl-[0-9A-Za-z]{%d}-[0-9A-Za-z]{%d}" % (_ID_LENGTH, _SECRET_LENGTH))
+ID = slice(len(PREFIX), len(PREFIX) + _ID_LENGTH)
+"""Where the public part stands in a secret."""
 
 
 def new_secret(id: str | None = None) -> str:
@@ -29,6 +33,11 @@ def public_id(secret: str) -> str | None:
     id, dash, rest = secret.removeprefix(PREFIX).partition("-")
     is_ours = secret.startswith(PREFIX) and dash and rest and len(id) == _ID_LENGTH and id.isascii() and id.isalnum()
     return id if is_ours else None
+
+
+def is_ours(secret: bytes) -> bool:
+    """``new_secret`` may have made this: what it says is of no other length and alphabet."""
+    return _FORM.fullmatch(secret) is not None
 
 
 def _letters(count: int) -> str:

@@ -115,7 +115,9 @@ class Admin(Credential):
 class Oidc(Section):
     """Bearer tokens of an identity provider (JWT, RFC 7519) as callers, beside keys."""
 
-    issuer: Text = Field(description="The `iss` of its tokens, like `https://login.example.com/realms/dev`.")
+    issuer: Text = Field(
+        description="The `iss` of its tokens, like `https://login.example.com/realms/dev`, to the letter."
+    )
     audience: Text = Field(description="What must be in their `aud`: the name by which it knows this gateway.")
     jwks_url: BaseUrl = Field(
         default="", description="Where its public keys are. Empty: as its `/.well-known/openid-configuration` says."
@@ -123,8 +125,12 @@ class Oidc(Section):
     algorithms: tuple[Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"], ...] = (
         Field(default=("RS256", "ES256"), description="What tokens may be signed with. Never a shared secret.")
     )
-    name_claim: Text = Field(default="sub", description="The claim that says who calls; logs and limits call it so.")
-    team_claim: Text | None = Field(default=None, description="The claim that names the caller's team.")
+    name_claim: Text = Field(
+        default="sub", description="The claim that says who calls; logs and limits call it `oidc/` and that."
+    )
+    team_claim: Text | None = Field(
+        default=None, description="The claim that names the caller's team; of a list, the first that is one."
+    )
     teams: dict[str, Name] = Field(
         default_factory=dict,
         description="From values of `team_claim` to names of teams. Left out: the value is the team's name.",

@@ -2,6 +2,7 @@
 
 from pydantic import ConfigDict, Field
 
+from gateway.core.loopback import is_loopback
 from gateway.settings.access import Admin, Everyone, Key, Oidc, Team
 from gateway.settings.model import Model
 from gateway.settings.provider import Provider
@@ -24,10 +25,17 @@ class Settings(Section):
     )
     teams: dict[Name, Team] = Field(default_factory=dict, description="Groups of keys, by name.")
     keys: tuple[Key, ...] = Field(
-        default=(), description="Who may call. None at all: whoever reaches the loopback address."
+        default=(),
+        description="Who may call, beside the keys that are made while the gateway runs. None at all, and no `oidc` "
+        "either: whoever reaches the loopback address.",
     )
     admins: tuple[Admin, ...] = Field(default=(), description="Who may use the control plane, `/admin/v1`.")
     oidc: Oidc | None = Field(default=None, description="Whose tokens are taken beside keys.")
     everyone: Everyone = Field(
         default_factory=Everyone, alias="global", description="What holds for all calls together."
     )
+
+    @property
+    def is_open(self) -> bool:
+        """Whoever reaches the gateway may call."""
+        return not self.keys and self.oidc is None and is_loopback(self.server.host)

@@ -91,7 +91,8 @@ class Server(Section):
 
     host: Annotated[str, Field(min_length=1)] = Field(
         default="127.0.0.1",
-        description="The address to listen on; `0.0.0.0` for all. Without any `keys`, only loopback is taken.",
+        description="The address to listen on; `0.0.0.0` for all. With nothing that keeps strangers out (`keys`, "
+        "`oidc`, or an admin key and a store that keeps keys), only loopback is taken.",
     )
     port: Annotated[int, Field(ge=0, le=65_535), IsNumber] = Field(
         default=8080, description="The port to listen on; 0 takes any free one."

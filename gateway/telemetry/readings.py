@@ -131,6 +131,17 @@ WORKER_RESTARTS = Reading(
     doc="Worker processes that ended unasked, each of which is replaced.",
     kind="counter",
 )
+KEYS_CACHED = Reading(
+    name="sluice_keys_cached",
+    doc="Keys of the directory that are remembered.",
+)
+KEY_LOOKUPS = Reading(
+    name="sluice_key_lookups",
+    doc="Times that a key of the directory was asked for, by how it was told: at once (hit), by a look-up (found, "
+    "unknown), refused without one, or not at all (crowded, unreachable).",
+    labels=("result",),
+    kind="counter",
+)
 
 WELL_KNOWN = (
     CALLS_IN_FLIGHT,
@@ -144,4 +155,6 @@ WELL_KNOWN = (
     OBSERVER_FAILURES,
     WORKERS,
     WORKER_RESTARTS,
+    KEYS_CACHED,
+    KEY_LOOKUPS,
 )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gateway.core.errors import InvalidKey
 from gateway.core.types import Caller
-from gateway.identity.keys import KeyRing, KeyRow, OpenAccess, digest
+from gateway.identity.keys import KeyRing, KeyRow, digest
 from tests.clock import FrozenClock
 
 SECRET = "marker-of-a-secret-0123456789"
@@ -159,9 +159,3 @@ def test_among_many_keys_each_finds_its_own_caller():
     assert len(keys) == 5_000
     for i in range(5_000):
         assert keys.known(f"secret-{i}".encode()).key == f"k{i}"
-
-
-def test_open_access_lets_anyone_in_as_anonymous():
-    door = OpenAccess()
-    assert door.known(None).key == door.known(b"whatever").key == "anonymous"
-    assert door.known(None).may_use("any-model")

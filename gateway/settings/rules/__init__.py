@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gateway.settings.rules import access, models, prices, providers, references
+from gateway.settings.rules import access, models, oidc, prices, providers, references
 from gateway.settings.rules.view import View
 
 Rule = Callable[[View], None]
@@ -36,6 +36,8 @@ RULES: tuple[Rule, ...] = (
     access.keys_are_given_once,
     access.keys_are_hard_to_guess,
     access.open_access_stays_home,
+    oidc.the_issuer_can_be_trusted,
+    oidc.tokens_name_teams,
     access.workers_share_a_store,
     access.budgets_are_plain,
     access.budgets_are_remembered,

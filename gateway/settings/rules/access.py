@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from ipaddress import ip_address
 from typing import get_args
 
 from pydantic import SecretStr
 
 from gateway.core.ceilings import Measure
+from gateway.core.loopback import is_loopback
 from gateway.core.names import MAX_TAGS
 from gateway.settings.access import ADMIN, Credential
 from gateway.settings.reader import Place
@@ -92,20 +92,17 @@ def _credentials(view: View) -> Iterator[tuple[str, int, Credential]]:
 
 
 def open_access_stays_home(view: View) -> None:
-    host = view.settings.server.host
-    if not view.has_keys() and not _is_loopback(host):
-        view.error(
-            ("server", "host"),
-            "there are no keys, so whoever reaches this address could spend your money",
-            "Add a key under keys: (sluice keys create makes one), or set server.host: 127.0.0.1.",
-        )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
+    settings = view.settings
+    has_oidc = settings.oidc is not None or not view.is_whole(("oidc",))
+    if view.has_keys() or has_oidc or is_loopback(settings.server.host):
+        return
+    has_admin = bool(_admin_key(view) or settings.admins) or not view.is_whole(("admins",))
+    if has_admin and settings.state.scheme != "memory":
+        return  # keys are made by whoever has an admin key, and until then nobody gets in
+    fix = "Add a key under keys: (sluice keys create makes one), or set server.host: 127.0.0.1."
+    if has_admin:
+        fix += " Or set state.url: sqlite:///data/sluice.db, or a redis:// URL, which keep the keys that admins make."
+    view.error(("server", "host"), "there are no keys, so whoever reaches this address could spend your money", fix)
 
 
 def workers_share_a_store(view: View) -> None:

@@ -63,6 +63,8 @@ class View:
             yield ("keys", index, "budgets"), key.budgets
         for place, users in self.users():
             yield (*place, "budgets"), users.budgets
+        if settings.oidc is not None:
+            yield ("oidc", "budgets"), settings.oidc.budgets
         yield ("global", "budgets"), settings.everyone.budgets
 
     def users(self) -> Iterator[tuple[Place, Users]]:
