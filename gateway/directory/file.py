@@ -92,10 +92,10 @@ class DirectoryFile:
     def teams(self) -> list[TeamRecord]:
         return list(self._read(_team, "SELECT record FROM teams ORDER BY name"))
 
-    def audit(self, below: int, limit: int) -> list[AuditEntry]:
+    def audit(self, below: int, limit: int) -> tuple[AuditEntry, ...]:
         with self._opened() as db:
             rows = db.execute("SELECT id, entry FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?", (below, limit))
-            return [msgspec.structs.replace(_entry(entry), id=str(id)) for id, entry in rows]
+            return tuple(msgspec.structs.replace(_entry(entry), id=str(id)) for id, entry in rows)
 
     def put_keys(self, records: Sequence[KeyRecord], entry: AuditEntry, change: Change) -> bool:
         """False where all were kept already. Raises Conflict."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -120,10 +120,10 @@ class RedisDirectory:
     async def aclose(self) -> None:
         """The client stays open. Calling it again does nothing."""
         listening, self._listening = self._listening, None
-        if listening is not None:
+        while listening is not None and not listening.done():
+            # More than once: redis-py 8 forgets a cancellation that comes in the first steps of a connection.
             listening.cancel()
-            with suppress(asyncio.CancelledError):
-                await listening
+            await asyncio.wait([listening], timeout=0.1)
 
     async def _change(
         self, script: Script, keys: Sequence[str], entry: AuditEntry, change: Change | None, *records: bytes
@@ -138,6 +138,8 @@ class RedisDirectory:
                 raise name_taken(name)
             case ["changed", name]:
                 raise changed(f"{'team' if script is _PUT_TEAM else 'key'} {name}")
+            case _:  # all was kept already
+                pass
 
     async def _version(self) -> int:
         async with _asking():

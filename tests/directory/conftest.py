@@ -1,0 +1,72 @@
+"""Every directory, through one fixture: a new kind is one more class here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from gateway.directory.base import Directory
+from gateway.directory.memory import MemoryDirectory
+from gateway.directory.redis import RedisDirectory
+from gateway.directory.sqlite import SqliteDirectory
+from tests.clock import MovableClock
+
+Open = Callable[[], Awaitable[Directory]]
+"""Opens one more of what looks at the same records, as another replica or process does."""
+
+KINDS = ("memory", "sqlite", "redis")
+PATIENCE_S = 15.0
+
+
+async def comes_true(fact: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not fact():  # noqa: ASYNC110  of what another process does, there is no event
+            await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def opener(kind: str, folder: Path, redis_url: str = "") -> AsyncIterator[Open]:
+    opened: list[Directory] = []
+    clients: list[Redis] = []
+
+    async def open() -> Directory:
+        if kind == "memory":
+            directory: Directory = opened[0] if opened else MemoryDirectory()
+        elif kind == "sqlite":
+            directory = SqliteDirectory(folder / "made" / "sluice-directory.db", poll_s=0.02)
+        else:
+            clients.append(Redis.from_url(redis_url))
+            directory = RedisDirectory(clients[-1], MovableClock())
+        opened.append(directory)
+        await directory.start()
+        return directory
+
+    try:
+        yield open
+    finally:
+        for directory in opened:
+            await directory.aclose()
+        for client in clients:
+            await client.aclose()
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+async def open(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Open]:
+    url = request.getfixturevalue("redis_url") if kind == "redis" else ""
+    async with opener(kind, tmp_path, url) as open:
+        yield open
+
+
+@pytest.fixture
+async def directory(open: Open) -> Directory:
+    return await open()
