@@ -15,6 +15,7 @@ FIXED: tuple[Place, ...] = (
     ("server", "workers"),
     ("server", "timezone"),
     ("server", "log"),
+    ("server", "notice_s"),
     ("server", "shutdown_grace_s"),
     ("state", "url"),
     ("state", "deadline_ms"),

@@ -14,12 +14,15 @@ import trustme
 import yaml
 
 from gateway.directory.records import Change
+from gateway.factory.fixed import FIXED
 from gateway.limits.base import Consumption
+from gateway.settings.server import Server, State
 from gateway.simulator.app import Simulator
 from gateway.simulator.behaviour import Behaviour
 from gateway.simulator.server import running
 from tests.client import CHAT, Answer, Client, ask, chat, get
 from tests.faults.scene import HOUR, PRICE
+from tests.processes import ROOT
 from tests.serving import Serving, serving, yaml_of
 
 BASE: dict[str, Any] = {
@@ -302,6 +305,18 @@ async def test_what_needs_a_restart_stays_as_it_is_and_is_named(tmp_path):
         assert (settings.server.port, settings.server.attempts, settings.state.scheme) == (8080, 3, "memory")
         assert not (tmp_path / "other.db").exists()
         assert "other.db" not in str(done.problems), "a store's URL holds a password"
+
+
+def test_of_every_setting_of_the_process_it_is_written_down_whether_it_can_change():
+    """A new one has to be thought about."""
+    page = (ROOT / "docs" / "live-configuration.md").read_text()
+    table, others = page.split("## What can change", 1)[1].split("All others work at once", 1)
+    for section, model in (("server", Server), ("state", State)):
+        for name in model.model_fields:
+            if (section, name) in FIXED:
+                assert f"`{section}.{name}`" in table, name
+            else:
+                assert f"`{name}`" in others or f"`{section}.{name}`" in others, name
 
 
 async def test_keys_can_t_be_taken_away_where_the_address_that_is_bound_needs_them(tmp_path):
