@@ -12,6 +12,7 @@ from gateway.state.memory import MemoryStore
 from gateway.state.shared import SharedStore
 from gateway.state.sqlite import SqliteStore
 from tests.clock import FrozenClock
+from tests.state.redis.engine_store import EngineStore
 from tests.state.shared.engine import Engine, Link
 
 STORES: dict[str, Callable[[FrozenClock, Path], Store]] = {
@@ -23,8 +24,11 @@ STORES: dict[str, Callable[[FrozenClock, Path], Store]] = {
 MakeStore = Callable[[FrozenClock, Path], Store]
 
 
-@pytest.fixture(params=list(STORES))
+@pytest.fixture(params=[*STORES, "redis"])
 def make_store(request: pytest.FixtureRequest) -> MakeStore:
+    if request.param == "redis":
+        url = request.getfixturevalue("redis_url")
+        return lambda clock, folder: EngineStore(url, clock)
     return STORES[request.param]
 
 

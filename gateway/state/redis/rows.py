@@ -1,0 +1,139 @@
+"""What the scripts are told of claims, and what their figures mean: one row a claim, ``[kind, key, amount, limit, x]``.
+
+Counters are named so that an operator finds them: ``sluice:{key:ci}:rpm:rate``, ``sluice:{key:ci}:concurrency:slots``,
+``sluice:{key:ci}:usd:day:spend:2026-11-20``. What stands in braces decides the slot in a cluster: the claim's key up to
+its second colon.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import tzinfo
+
+import msgspec
+
+from gateway.state.base import Claim, Level, Rate, Refusal, Rule, Slots
+from gateway.state.redis.scripts import packed
+from gateway.state.windows import DAY_S, Calendar, Span
+
+RATE, SLOTS, SPEND = 1, 2, 3
+
+LARGEST = 2**53 - 1
+"""The scripts count in doubles, which are exact up to here: $9,007,199 in a window. A higher limit is taken as this,
+which refuses early and never late. What is spent is added up in 64 bits, and never wrong."""
+
+KEPT_S = 9 * DAY_S
+"""How long a window is kept after its end: settlements may come 7 days after the lease, which may end an hour later."""
+
+MAX_KNOWN = 20_000
+
+Packed = tuple[int, str, int, int, int]
+
+
+class Counter(msgspec.Struct, frozen=True, gc=False):
+    """A claim's counter under its rule, in the current window: all of its row but the amount."""
+
+    rule: Rule
+    tag: str
+    kind: int
+    key: str
+    limit: int
+    x: int
+    """Milliseconds: a Rate's period, the lease of Slots, when a window of Spend is forgotten (0: never)."""
+    end_s: float | None
+    packed: bytes
+    """The key, as an argument of a command."""
+
+    def row(self, amount: int) -> Packed:
+        return self.kind, self.key, amount, self.limit, self.x
+
+    def level(self, figures: Iterator[int], now_s: float) -> Level:
+        """How it stands, by what a script said."""
+        limit = self.rule.limit
+        if self.kind == RATE:
+            level = next(figures)
+            if level <= 0:
+                return Level(limit, 0, 0, 0.0)
+            return Level(limit, -(-level // self.x), 0, level / (self.limit * 1_000) if self.limit else None)
+        if self.kind == SLOTS:
+            taken = next(figures)
+            return Level(limit, taken, taken, None)
+        spent, held = next(figures), next(figures)
+        return Level(limit, spent + held, held, None if self.end_s is None else max(0.0, self.end_s - now_s))
+
+    def wait_s(self, level: int, wanted: int, reset_s: float | None) -> float | None:
+        """Seconds until ``wanted`` would fit; None for never, or where it is not known. ``level`` is a Rate's."""
+        if wanted > self.limit or not self.limit or self.kind == SLOTS:
+            return None
+        if self.kind == SPEND:
+            return reset_s
+        over = level + (wanted - self.limit) * self.x
+        return max(0, -(-over // self.limit)) / 1_000
+
+
+class Rows:
+    """The counters of claims, each reckoned once and known until a window ends."""
+
+    def __init__(self, zone: tzinfo) -> None:
+        self._calendar = Calendar(zone)
+        self._known: dict[str, Counter] = {}
+        self.from_ms = 0
+        self.until_ms = LARGEST
+        """All windows that are known are current between these two."""
+
+    def at(self, now_s: float) -> None:
+        """What is asked from now on is meant for this time."""
+        if not self.from_ms <= now_s * 1_000 < self.until_ms or len(self._known) > MAX_KNOWN:
+            self._known.clear()
+            self.from_ms, self.until_ms = 0, LARGEST
+        self._now_s = now_s
+
+    def of(self, claim: Claim) -> Counter:
+        counter = self._known.get(claim.key)
+        return counter if counter is not None and counter.rule is claim.rule else self._learn(claim)
+
+    def in_window(self, claim: Claim, span: Span) -> Counter:
+        """A counter of Spend in a window that need not be the current one."""
+        end_s = None if span.id == "total" else span.end_s
+        gone_ms = 0 if end_s is None else int((end_s + KEPT_S) * 1_000)
+        return _counter(claim, SPEND, f"spend:{span.id}", gone_ms, end_s)
+
+    def _learn(self, claim: Claim) -> Counter:
+        rule = claim.rule
+        if isinstance(rule, Rate):
+            counter = _counter(claim, RATE, "rate", max(1, round(rule.period_s * 1_000)), None)
+        elif isinstance(rule, Slots):
+            counter = _counter(claim, SLOTS, "slots", int(rule.lease_s * 1_000), None)
+        else:
+            span = self._calendar.window(self._now_s, rule.per)
+            counter = self.in_window(claim, span)
+            if counter.end_s is not None:
+                self.from_ms = max(self.from_ms, int(span.start_s * 1_000))
+                self.until_ms = min(self.until_ms, int(span.end_s * 1_000))
+        self._known[claim.key] = counter
+        return counter
+
+
+def tag_of(key: str) -> str:
+    """What decides where a counter is kept in a cluster."""
+    kind, _, rest = key.partition(":")
+    return f"{kind}:{name}" if (name := rest.partition(":")[0]) or rest else kind
+
+
+def refusal(
+    claims: Sequence[Claim], counters: Sequence[Counter], number: int, figures: list[int], now_s: float
+) -> Refusal:
+    """Of a hold whose claim ``number`` (from 0) did not fit."""
+    claim, counter = claims[number], counters[number]
+    level = counter.level(iter(figures), now_s)
+    # What the hold itself takes from the same counter before must fit together with the claim.
+    wanted = sum(claims[i].amount for i in range(number + 1) if counters[i].key == counter.key)
+    return Refusal(claim, level, counter.wait_s(figures[0], wanted, level.reset_s))
+
+
+def _counter(claim: Claim, kind: int, what: str, x: int, end_s: float | None) -> Counter:
+    tag = tag_of(claim.key)
+    key = f"sluice:{{{tag}}}:{claim.key[len(tag) + 1 :]}:{what}"
+    largest = LARGEST // x if kind == RATE else LARGEST
+    limit = min(claim.rule.limit, largest)
+    return Counter(claim.rule, tag, kind, key, limit, x, end_s, packed(key.encode()))
