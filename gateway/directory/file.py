@@ -177,9 +177,11 @@ class DirectoryFile:
             self._data_version = -1
         try:
             yield self._db
-        except (sqlite3.Error, OSError):
-            # After an I/O error a connection may stay unusable; a new one costs nothing here.
-            self.close()
+        except sqlite3.Error as error:
+            # After an I/O error a connection may stay unusable, and a new one costs little: but while somebody else
+            # writes, the old one can read, and a new one waits for them.
+            if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY:
+                self.close()
             raise
 
     def _connect(self) -> sqlite3.Connection:

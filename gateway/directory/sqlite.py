@@ -112,8 +112,8 @@ class SqliteDirectory:
         except (sqlite3.Error, OSError, RuntimeError, msgspec.MsgspecError) as error:
             # A TimeoutError is an OSError; a RuntimeError comes of a thread that has ended.
             raise StoreUnavailable(
-                f"{self._file.path} can't be used for keys and teams: {error or 'it takes too long'}. Check that its "
-                "folder is writable, that the disk has room and that no other program has the file locked."
+                f"{self._file.path} can't be used for keys and teams: {str(error) or 'it takes too long'}. Check that "
+                "its folder is writable, that the disk has room and that no other program has the file locked."
             ) from error
 
     async def _poll(self) -> None:
