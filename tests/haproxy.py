@@ -19,6 +19,7 @@ from tests.redis_server import free_port
 PROGRAM = shutil.which("haproxy", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
 WITHOUT = "there is no haproxy here. On Debian or Ubuntu: apt install haproxy"
 CONFIG = ROOT / "deploy" / "compose" / "haproxy.cfg"
+CLOSES = "option http-server-close"
 CHECK_MS = 100
 """Between two health checks, where the one that we ship has a second."""
 
@@ -32,8 +33,14 @@ def need_haproxy() -> str:
     return PROGRAM
 
 
-def adapted(config: str, port: int, ports: list[int]) -> str:
-    """The configuration for these ports of loopback, without containers and their name server."""
+def adapted(config: str, port: int, ports: list[int], *, keeps_connections: bool = False) -> str:
+    """The configuration for these ports of loopback, without containers and their name server.
+
+    ``keeps_connections`` to the gateways, as haproxy does where nobody tells it otherwise.
+    """
+    if keeps_connections:
+        assert CLOSES in config
+        config = config.replace(CLOSES, "option http-keep-alive")
     config = re.sub(r"(?ms)^resolvers .*?\n\n", "", config)
     config = re.sub(r"(?ms)^frontend figures.*", "", config)
     config = re.sub(r" resolvers \S+ init-addr \S+", "", config)
@@ -45,11 +52,11 @@ def adapted(config: str, port: int, ports: list[int]) -> str:
 
 
 @asynccontextmanager
-async def haproxy(folder: Path, ports: list[int]) -> AsyncIterator[str]:
-    """Its URL, from when it finds gateways on ``ports``."""
+async def haproxy(folder: Path, ports: list[int], *, keeps_connections: bool = False) -> AsyncIterator[str]:
+    """Its URL, from when it finds a gateway on one of ``ports``."""
     port = free_port()
     config = folder / "haproxy.cfg"
-    config.write_text(adapted(CONFIG.read_text(), port, ports))
+    config.write_text(adapted(CONFIG.read_text(), port, ports, keeps_connections=keeps_connections))
     process = await asyncio.create_subprocess_exec(
         need_haproxy(), "-db", "-f", str(config), stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
     )

@@ -29,6 +29,7 @@ FIRST_REQUEST_S = 1.0
 """How long whoever has just connected has for a first request."""
 CUT_OFF_S = 5.0
 """What the exits of calls, and the last bytes to their clients, may take."""
+_CLOSE = (b"connection", b"close")
 _log = logging.getLogger("sluice")
 
 
@@ -36,7 +37,8 @@ async def depart(server: Server, listeners: list[socket.socket]) -> None:
     """Take all four steps. ``server.force_exit`` cuts each wait short."""
     grace_s, notice_s = server.settings.shutdown_grace_s, server.settings.notice_s
     _log.info("stopping: told to; %d connections", len(server.server_state.connections))
-    _ask_to_close(server)
+    # Again: uvicorn renews the headers once a second, maybe since it was told.
+    ask_to_close(server)
     if server.gives_notice and server.has_callers:
         await _pass(server, min(notice_s, grace_s))
     await _stop_listening(server, listeners)
@@ -55,12 +57,13 @@ def _has_newcomers(server: Server) -> bool:
     return any(connection.cycle is None for connection in _connections(server))
 
 
-def _ask_to_close(server: Server) -> None:
+def ask_to_close(server: Server) -> None:
     """Have every response that has not begun say ``connection: close``. One that has can't say it any more: its
     connection is kept for one request more, which is told.
     """
     state = server.server_state
-    state.default_headers = [*state.default_headers, (b"connection", b"close")]
+    if _CLOSE not in state.default_headers:
+        state.default_headers = [*state.default_headers, _CLOSE]
     for connection in _connections(server):
         if connection.cycle is not None and not connection.cycle.response_started:
             connection.cycle.keep_alive = False

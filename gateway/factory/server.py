@@ -15,7 +15,7 @@ import uvloop
 from gateway.catalog.catalog import Catalog
 from gateway.core.errors import Problem
 from gateway.factory.client_connection import ClientConnection
-from gateway.factory.departure import depart
+from gateway.factory.departure import ask_to_close, depart
 from gateway.factory.gateway import Gateway, running_gateway
 from gateway.factory.listening import BACKLOG, listen, url
 from gateway.factory.source import Source
@@ -60,12 +60,13 @@ class Server(uvicorn.Server):
         self.gives_notice = True
 
     def leave(self, *, gives_notice: bool = True) -> None:
-        """Begin to leave: ``/readyz`` says so from now on."""
+        """Begin to leave: from now on ``/readyz`` says so, and every response that its connection ends."""
         if not self.should_exit:
             self.gives_notice = gives_notice
             self.told_at = asyncio.get_running_loop().time()
             self.gateway.is_leaving = True
             self.should_exit = True
+            ask_to_close(self)
 
     def end(self) -> None:
         """Wait for nobody any more."""

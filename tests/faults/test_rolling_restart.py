@@ -30,7 +30,8 @@ from tests.redis_server import free_port
 CALLERS = 8
 """That ask for whole replies; as many others for streams."""
 BUDGET = {"usd": 1_000, "per": "total"}
-NOTICE_S = 0.6
+NOTICE_S = 0.4
+"""Four health checks of the load balancer."""
 
 
 class Replica:
@@ -128,12 +129,14 @@ async def two_replicas(folder: Path) -> AsyncIterator[list[Replica]]:
         yield replicas
 
 
-@pytest.mark.parametrize("way", ["behind haproxy", "by kept connections"])
+@pytest.mark.parametrize("way", ["behind haproxy", "behind haproxy that keeps connections", "by kept connections"])
 async def test_a_rolling_restart_under_load_loses_nothing(tmp_path, way):
     async with two_replicas(tmp_path) as replicas, AsyncExitStack() as stack:
         urls = [replica.url for replica in replicas]
-        if way == "behind haproxy":
-            urls = [await stack.enter_async_context(haproxy(tmp_path, [replica.port for replica in replicas]))]
+        if "haproxy" in way:
+            ports = [replica.port for replica in replicas]
+            balancer = haproxy(tmp_path, ports, keeps_connections="keeps" in way)
+            urls = [await stack.enter_async_context(balancer)]
         turns = itertools.cycle(urls)
         callers = [Caller(lambda: next(turns)) for _ in range(2 * CALLERS)]
         over = asyncio.Event()

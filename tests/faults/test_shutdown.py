@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -25,6 +27,8 @@ from tests.faults.scene import HOUR, PRICE
 from tests.processes import Program, gateway
 
 BUDGET = {"usd": 100, "per": "total"}
+LONG_S = 3_600
+"""Seconds that no test waits for."""
 BOUND_S = 0.1
 """What a kill may forget."""
 
@@ -36,12 +40,12 @@ def nanousd(headers) -> int:
 class Place:
     """A gateway of its own process over a provider of ours, with its files in a folder."""
 
-    def __init__(self, folder: Path, upstream: Simulator, url: str, grace_s: float) -> None:
+    def __init__(self, folder: Path, upstream: Simulator, url: str, grace_s: float, notice_s: float) -> None:
         self.upstream = upstream
         self.database = folder / "sluice.db"
         self.config = folder / "sluice.yaml"
         config = {
-            "server": {"shutdown_grace_s": grace_s, "notice_s": min(0.3, grace_s)},
+            "server": {"shutdown_grace_s": grace_s, "notice_s": notice_s},
             "state": {"url": f"sqlite:///{self.database}"},
             "providers": {"sim": {"kind": "simulator", "base_url": url}},
             "models": {"m": {"targets": [{"provider": "sim", "model": "s", "price": PRICE}]}},
@@ -61,10 +65,10 @@ class Place:
 
 
 @asynccontextmanager
-async def place(folder: Path, *, grace_s: float = 10, **behaviour):
+async def place(folder: Path, *, grace_s: float = 10, notice_s: float = 0.2, **behaviour):
     upstream = Simulator(Behaviour(**behaviour))
     async with running(upstream) as url:
-        yield Place(folder, upstream, url, grace_s)
+        yield Place(folder, upstream, url, grace_s, notice_s)
 
 
 async def read_on(client: Client) -> bytes:
@@ -114,17 +118,69 @@ async def test_told_to_stop_it_lets_running_calls_end_and_takes_no_more(tmp_path
         assert await here.spent() == cost
 
 
-async def test_with_nothing_under_way_it_stops_at_once(tmp_path):
+async def test_who_comes_during_the_notice_is_served_and_told_to_come_no_more(tmp_path):
+    async with AsyncExitStack() as stack:
+        here = await stack.enter_async_context(place(tmp_path, notice_s=LONG_S, grace_s=LONG_S))
+        program = await stack.enter_async_context(gateway(here.config))
+        async with Client(program.url) as kept, Client(program.url) as streaming:
+            assert "connection" not in (await kept.chat()).headers
+            streaming.send(CHAT, chat(stream=True, sim="tokens_per_s=20"))
+            assert "connection" not in (await streaming.head()).headers
+            program.terminate()
+            assert await is_leaving(program) == 503
+
+            answer = await kept.chat()
+            assert (answer.status, answer.headers["connection"]) == (200, "close")
+            assert await kept.reader.read() == b"", "and the connection is closed"
+            assert (await read_on(streaming)).endswith(b"data: [DONE]\n\n")
+            # Its reply began before it could be told; the next one tells.
+            answer = await streaming.chat()
+            assert (answer.status, answer.headers["connection"]) == (200, "close")
+            async with Client(program.url) as newcomer:
+                answer = await newcomer.chat()
+            assert (answer.status, answer.headers["connection"]) == (200, "close")
+            program.terminate()
+            assert await program.ended() == 0
+
+
+async def test_told_twice_it_waits_for_nobody(tmp_path):
+    async with place(tmp_path, notice_s=LONG_S, grace_s=LONG_S) as here:
+        async with gateway(here.config) as program, Client(program.url) as client:
+            client.send(CHAT, chat(sim=f"ttft_ms={HOUR}"))
+            await under_way(here)
+            program.terminate()
+            assert await is_leaving(program) == 503
+            program.terminate()
+            answer = await client.answer()
+            assert (answer.status, answer.code) == (503, "gateway_stopping")
+            assert await program.ended() == 0
+        assert await here.spent() > 0
+
+
+async def test_stopped_by_hand_it_gives_no_notice(tmp_path):
+    async with place(tmp_path, notice_s=LONG_S, grace_s=LONG_S) as here, gateway(here.config) as program:
+        await get(program.url, "/v1/models")
+        os.kill(program.pid, signal.SIGINT)
+        assert await program.ended() == 0
+
+
+async def test_a_gateway_that_nobody_asks_stops_at_once(tmp_path):
+    async with place(tmp_path, notice_s=LONG_S, grace_s=LONG_S) as here, gateway(here.config) as program:
+        program.terminate()
+        assert await program.ended() == 0
+
+
+async def test_with_nothing_under_way_it_stops_after_the_notice(tmp_path):
     async with place(tmp_path) as here, gateway(here.config) as program:
         async with Client(program.url) as client:
             answer = await client.chat()
             program.terminate()
-            assert await program.ended(3) == 0
+            assert await program.ended() == 0
         assert await here.spent() == nanousd(answer.headers)
 
 
 async def test_calls_that_outlast_the_grace_are_cut_off_and_charged(tmp_path):
-    async with place(tmp_path, grace_s=1, stall_after=4) as here, gateway(here.config) as program:
+    async with place(tmp_path, grace_s=1, notice_s=5, stall_after=4) as here, gateway(here.config) as program:
         async with Client(program.url) as streaming, Client(program.url) as whole:
             streaming.send(CHAT, chat(stream=True, max_tokens=50))
             whole.send(CHAT, chat(max_tokens=50, sim=f"ttft_ms={HOUR}"))
@@ -142,6 +198,23 @@ async def test_calls_that_outlast_the_grace_are_cut_off_and_charged(tmp_path):
         spent = await here.spent()
         # Three words of the stream, and all fifty that the other may have cost; the prompts come on top.
         assert 53 * 10_000 < spent < 53 * 10_000 + 600_000
+    lines = [json.loads(line) for line in program.output.splitlines() if b'"event":"call"' in line]
+    assert [(line["status"], line["error"], line["level"]) for line in lines] == 2 * [
+        (503, "gateway_stopping", "warning")
+    ], "no client hung up"
+
+
+async def test_an_upload_that_the_stop_cuts_off_is_told_and_counted_as_that(tmp_path):
+    async with place(tmp_path, grace_s=0.5) as here, gateway(here.config) as program:
+        async with Client(program.url) as client:
+            client.send(CHAT, b'{"model": "m"', length=100)
+            await client.writer.drain()
+            program.terminate()
+            answer = await client.answer()
+        assert (answer.status, answer.code) == (503, "gateway_stopping")
+        assert await program.ended() == 0
+    (line,) = [json.loads(line) for line in program.output.splitlines() if b'"event":"call"' in line]
+    assert (line["status"], line["error"]) == (503, "gateway_stopping")
 
 
 async def test_killed_it_forgets_a_tenth_of_a_second_at_most(tmp_path):
