@@ -189,9 +189,9 @@ def _tagged(record: KeyRecord, response: Response) -> KeyRecord:
 
 def _changed(control: Control, record: KeyRecord, response: Response) -> ChangedKey:
     row = of_record(_tagged(record, response), control.clock.time())
-    return ChangedKey(**dict(row), warning=warning(control, record.models))
+    return ChangedKey(**vars(row), warning=warning(control, record.models))
 
 
 def _with_secret(control: Control, record: KeyRecord, secret: str, response: Response) -> SecretKey:
     response.headers["cache-control"] = NO_STORE
-    return SecretKey(**dict(_changed(control, record, response)), key=secret)
+    return SecretKey(**vars(_changed(control, record, response)), key=secret)

@@ -173,4 +173,4 @@ def _tagged(record: TeamRecord, response: Response) -> TeamRecord:
 
 
 def _changed(control: Control, record: TeamRecord, response: Response) -> ChangedTeam:
-    return ChangedTeam(**dict(_of_record(_tagged(record, response))), warning=warning(control))
+    return ChangedTeam(**vars(_of_record(_tagged(record, response))), warning=warning(control))

@@ -32,6 +32,7 @@ from gateway.identity.terms import (
 from gateway.settings import Settings
 from gateway.settings.access import KeyTerms
 from gateway.settings.near import choice
+from gateway.settings.refused import check_names
 
 TRIES = 4
 """A change that names no version is made anew when another came between."""
@@ -97,6 +98,7 @@ class Registrar:
 
         async def change(record: KeyRecord) -> KeyRecord:
             self._must_be_good(record, or_expired=True)
+            check_names(patch, KeyTerms)
             terms = read(KeyTerms, merged(key_document(record), patch))
             await self._check_key(terms, before=record)
             fields = key_fields(terms, self._zone)
@@ -155,6 +157,7 @@ class Registrar:
         """Lay ``patch`` over what the team's terms say. Raises NotFound, InvalidRequest, Conflict."""
 
         async def change(record: TeamRecord) -> TeamRecord:
+            check_names(patch, TeamTerms)
             terms = read(TeamTerms, merged(team_document(record), patch))
             if terms.name != name:
                 raise InvalidRequest("'name' can't be changed: keys and counters go by it.", param="name")

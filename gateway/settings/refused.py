@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
@@ -29,6 +30,20 @@ def refused(errors: Sequence[ErrorDetails], body: type[BaseModel] | None = None)
     elif isinstance(wrong, Wrong):
         said = f"{wrong.what}. {wrong.fix}".rstrip()
     return InvalidRequest(f"'{param}' {said}", param=param)
+
+
+def check_names(patch: Mapping[str, Any], body: type[Section], place: tuple[str, ...] = ()) -> None:
+    """Raises InvalidRequest for a name that ``body`` has not, be it that it is to be taken away."""
+    section = section_at(place, body)
+    if section is None:
+        return
+    for name, value in patch.items():
+        here = (*place, name)
+        if name not in names_of(section):
+            param = ".".join(here)
+            raise InvalidRequest(f"'{param}' is no field here. {_nearest(here, body)}".rstrip(), param=param)
+        if isinstance(value, Mapping):
+            check_names(value, body, here)
 
 
 def _nearest(place: tuple[str | int, ...], body: type[BaseModel] | None) -> str:

@@ -7,9 +7,9 @@ from copy import deepcopy
 
 import pytest
 
-from gateway.settings.shown import fingerprint, redacted
 from gateway.core.errors import Problem
 from gateway.settings import Settings
+from gateway.settings.shown import fingerprint, redacted
 from tests.admin.controlling import ADMIN_KEY, CONFIG, PATHS, controlling
 
 MARK = "hush0marker"
