@@ -15,7 +15,7 @@ BATCH_KEPT_S = 86_400
 """How long a batch is known by its id: much longer than anybody goes on giving it."""
 
 
-class Cell(msgspec.Struct, frozen=True, order=True):
+class Cell(msgspec.Struct, frozen=True, order=True, gc=False):
     """One row's coordinates. ``day`` is ISO 8601 in the zone of ``server.timezone``; empty strings stand for none."""
 
     day: str
@@ -27,7 +27,7 @@ class Cell(msgspec.Struct, frozen=True, order=True):
     """Sorted. One call with two tags is one row, found under either."""
 
 
-class Amounts(msgspec.Struct):
+class Amounts(msgspec.Struct, gc=False):
     """What is summed. Not frozen: a sum grows in place with every call."""
 
     cost_nanousd: int = 0
