@@ -50,10 +50,7 @@ class DirectoryKeys:
     """
 
     def __init__(self, directory: Directory, teams: Teams, clock: Clock, *, most: int = MOST_CACHED) -> None:
-        self.counts: Counter[str] = Counter()
-        """How secrets were told: ``hit`` at once, ``found`` and ``unknown`` by a look-up, ``refused`` without one,
-        ``crowded`` and ``unreachable`` not at all.
-        """
+        self._counts: Counter[str] = Counter()
         self._hits = 0
         self._directory = directory
         self._teams = teams
@@ -76,8 +73,8 @@ class DirectoryKeys:
 
     @property
     def results(self) -> dict[str, int]:
-        """``counts`` and the hits, for a metric."""
-        return {**self.counts, "hit": self._hits}
+        """How often secrets were told in which way: the labels of the metric KEY_LOOKUPS."""
+        return {**self._counts, "hit": self._hits}
 
     def known(self, secret: bytes, digest: bytes) -> Caller | None:
         """The caller of ``secret``, whose SHA-256 is ``digest``; None if it takes a look-up. Raises InvalidKey."""
@@ -106,7 +103,7 @@ class DirectoryKeys:
             if key is not None and key.own.team is not None and not key.is_revoked:
                 await self._teams.look(key.own.team)
         except StoreUnavailable:
-            self.counts["unreachable"] += 1
+            self._counts["unreachable"] += 1
             # Known to be good before, and not known to be good no longer.
             key = self._keys.get(id)
             if key is None or (caller := self._told(key, digest)) is None:
@@ -114,10 +111,10 @@ class DirectoryKeys:
             return caller
         caller = None if key is None else self._told(key, digest)
         if caller is None:
-            self.counts["unknown"] += 1
+            self._counts["unknown"] += 1
             self._wrong.add(id) if key is None else self._wrong.add(id, digest, key.version)
             raise refused.unknown()
-        self.counts["found"] += 1
+        self._counts["found"] += 1
         if is_guess:
             self._guesses.give_back()
         return caller
@@ -149,20 +146,17 @@ class DirectoryKeys:
     def _consider(self, secret: bytes, digest: bytes) -> Caller | None:
         """``known`` for whatever isn't plainly good: old, changed, refused, in a rotation, in a team that changed."""
         if not is_ours(secret):
-            self.counts["refused"] += 1
+            self._counts["refused"] += 1
             raise refused.unknown()
         id = secret[ID]
         key = self._keys.get(id)
-        if key is None:
-            if self._wrong.has(id):
-                self.counts["refused"] += 1
-                raise refused.unknown()
+        if key is not None and not self._is_believed(id, key):
             return None
-        if not self._is_believed(id, key):
-            return None
-        if self._wrong.has(id, digest, key.version):
-            self.counts["refused"] += 1
+        if self._wrong.has(id) if key is None else self._wrong.has(id, digest, key.version):
+            self._counts["refused"] += 1
             raise refused.unknown()
+        if key is None:
+            return None
         self._teams.refresh()
         caller = self._told(key, digest)
         if caller is not None:
@@ -197,21 +191,22 @@ class DirectoryKeys:
             raise self._gone("This API key has been revoked.")
         if now >= end or (key.expires_at is not None and now >= key.expires_at):
             raise self._gone("This API key has expired.")
+        if key.teams_version == self._teams.version:
+            return key.caller
         name = key.own.team
-        if key.teams_version != self._teams.version:
-            team = None if name is None else self._teams.get(name)
-            if team is not key.team:
-                key.team, key.caller = team, key.own if team is None else in_team(key.own, team)
-            key.teams_version = self._teams.version
-        if name is not None and key.team is None:
+        team = None if name is None else self._teams.get(name)
+        if name is not None and team is None:
             # Without its team's ceilings it would have none of them: it is refused rather than let off.
             if self._teams.can_tell(name):
                 raise self._gone("The team of this API key does not exist any more.")
             return None
+        if team is not key.team:
+            key.team, key.caller = team, key.own if team is None else in_team(key.own, team)
+        key.teams_version = self._teams.version
         return key.caller
 
     def _gone(self, said: str) -> Exception:
-        self.counts["refused"] += 1
+        self._counts["refused"] += 1
         return refused.invalid(said)
 
     # Looking up
@@ -227,7 +222,7 @@ class DirectoryKeys:
         if id in self._lookups or (key is not None and key.end_of(digest) is not None):
             return False
         if self._guessing >= MOST_WAITING or not self._guesses.take():
-            self.counts["crowded"] += 1
+            self._counts["crowded"] += 1
             raise refused.crowded()
         return True
 
