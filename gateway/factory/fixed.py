@@ -9,7 +9,7 @@ from pydantic import BaseModel, SecretStr
 from gateway.core.errors import Problem
 from gateway.settings import Place, Settings
 
-FIXED: tuple[Place, ...] = (
+FIXED: tuple[tuple[str, str], ...] = (
     ("server", "host"),
     ("server", "port"),
     ("server", "workers"),
@@ -25,14 +25,9 @@ FIXED: tuple[Place, ...] = (
 """What is bound, opened or set up once. A table in docs/live-configuration.md says why of each."""
 
 
-def kept(in_force: Settings, wished: Settings) -> dict[Place, object]:
-    """Those of the settings in force that ``wished`` would change, as a file would say them."""
-    return {
-        (section, name): _plain(now)
-        for section, name in FIXED
-        if (now := getattr(getattr(in_force, str(section)), str(name)))
-        != getattr(getattr(wished, str(section)), str(name))
-    }
+def fixed(settings: Settings) -> dict[Place, object]:
+    """What they are in ``settings``, as a file would say it."""
+    return {(section, name): _plain(getattr(getattr(settings, section), name)) for section, name in FIXED}
 
 
 def warning(file: str, place: Place) -> Problem:

@@ -101,5 +101,10 @@ async def running_gateway(
         register_readers(lasting, gateway.app, live)
         lasting.opened.directory.subscribe(live.hear)
         reloading = asyncio.create_task(live.run())
-        started.callback(reloading.cancel)
+        started.push_async_callback(_cancelled, reloading)
         yield gateway
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])

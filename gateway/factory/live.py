@@ -15,7 +15,7 @@ from gateway.core.errors import ConfigError, Problem
 from gateway.directory.records import Change
 from gateway.factory.aside import giving_way
 from gateway.factory.configured import Configured
-from gateway.factory.fixed import kept, warning
+from gateway.factory.fixed import fixed, warning
 from gateway.factory.generation import Generation, Plan, generation, plan
 from gateway.factory.lasting import Lasting
 from gateway.factory.source import Source
@@ -188,20 +188,21 @@ def _wish(source: Source, in_force: Generation) -> _Wish:
     settings, problems = source.read()
     if settings is None:
         raise ConfigError(problems)
-    fixed = kept(now, settings)
-    if fixed:
+    stay = fixed(now)
+    waiting = [place for place, said in fixed(settings).items() if said != stay[place]]
+    if waiting:
         # Checked again: that a gateway without keys listens on loopback, say, must hold for the address it has.
-        settings, problems = source.read(fixed)
+        settings, problems = source.read(stay)
         if settings is None:
             raise ConfigError(problems)
-        problems += [warning(str(source.path), place) for place in fixed]
+        problems += [warning(str(source.path), place) for place in waiting]
     if now.models and not settings.models:
         what = "names no model at all, and the configuration in force does"
         fix = "An empty or cut off file is not taken. To serve nothing, stop the gateway."
         raise ConfigError([Problem(str(source.path), None, "models", what, fix)])
     planned = plan(settings, problems)
     is_unchanged = settings == now and planned.ways == in_force.ways
-    return _Wish(planned, is_unchanged, tuple(".".join(map(str, place)) for place in fixed))
+    return _Wish(planned, is_unchanged, tuple(".".join(map(str, place)) for place in waiting))
 
 
 def _said(problem: Problem) -> tuple[str, str]:

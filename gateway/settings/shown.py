@@ -14,6 +14,8 @@ from gateway.core.money import nanousd, usd
 from gateway.settings.schema import Settings
 
 HIDDEN = "***"
+OWN = {"server": ("host", "port", "workers"), "state": ("journal",)}
+"""Settings in which replicas of one configuration may differ: each has its own place in the world."""
 
 
 def redacted(settings: Settings) -> dict[str, Any]:
@@ -24,9 +26,14 @@ def redacted(settings: Settings) -> dict[str, Any]:
 
 def fingerprint(shown: dict[str, Any]) -> str:
     """Of what ``redacted`` gives: the same for the same settings, in whichever order and by whatever words they were
-    written. Secrets are no part of it: a hash that told them apart would let them be guessed.
+    written. Secrets are no part of it: a hash that told them apart would let them be guessed. Nor is what is each
+    replica's own.
     """
-    return f"sha256:{hashlib.sha256(msgspec.json.encode(shown, order='sorted')).hexdigest()}"
+    common = {
+        section: {name: value for name, value in said.items() if name not in OWN[section]} if section in OWN else said
+        for section, said in shown.items()
+    }
+    return f"sha256:{hashlib.sha256(msgspec.json.encode(common, order='sorted')).hexdigest()}"
 
 
 def _shown(value: Any) -> Any:

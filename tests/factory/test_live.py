@@ -216,7 +216,7 @@ async def test_the_hash_tells_configurations_apart_and_is_in_the_metrics(tmp_pat
 async def test_two_replicas_with_the_same_file_have_the_same_hash(tmp_path):
     (tmp_path / "1").mkdir()
     (tmp_path / "2").mkdir()
-    reordered = dict(reversed(BASE.items()))
+    reordered = changed(dict(reversed(BASE.items())), server={"port": 9}, state={"journal": "other.db"})
     async with place(tmp_path / "1") as one, place(tmp_path / "2", reordered) as two:
         assert await one.hash() == await two.hash()
 
@@ -446,6 +446,26 @@ async def test_another_replica_s_reload_is_ours_too(tmp_path):
         here.live.hear(Change("config"))
         await here.live.look()
         assert "t" in here.live.made.settings.teams
+
+
+async def test_the_control_plane_reloads_and_refuses(tmp_path):
+    admin = {"server": {"admin_key": "admin-0123456789", "reload": False}}
+
+    async def post() -> Answer:
+        async with Client(here.url, "admin-0123456789") as client:
+            return await client.ask("/admin/v1/config/reload", b"")
+
+    async with place(tmp_path, changed(BASE, **admin)) as here:
+        here.write(changed(BASE, **admin, teams={"t": {}}))
+        answer = await post()
+        assert (answer.status, answer.json["result"], answer.json["hash"]) == (200, "in_force", await here.hash())
+        await here.live.look()
+        assert (await post()).json["result"] == "unchanged"
+        here.write("models: [")
+        refused = await post()
+        assert refused.status == 400
+        assert "not valid YAML" in refused.json["error"]["message"]
+        assert (await here.ask()).status == 200
 
 
 async def test_the_environment_is_that_of_the_start(tmp_path):
