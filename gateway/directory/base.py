@@ -9,8 +9,8 @@ import msgspec
 
 from gateway.directory.records import AuditEntry, Change, KeyRecord, TeamRecord
 
-BATCH = 1_000
-"""The most keys of one ``put_keys``."""
+BATCH = 200
+"""The most keys of one ``put_keys``: Redis does nothing else meanwhile, and calls wait for their limits there."""
 AUDITED = 100_000
 """How many entries of the audit log are kept, at least."""
 

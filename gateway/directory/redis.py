@@ -2,7 +2,7 @@
 
 All of it has one hash tag, so that it lies on one node of a cluster and scripts can change it atomically:
 
-    sluice:{directory}:keys     hash: public id -> record, JSON. 100,000 keys are about 40 MB
+    sluice:{directory}:keys     hash: public id -> record, JSON. 100,000 keys are about 60 MB in all
     sluice:{directory}:names    hash: name of a key that is not revoked -> its id
     sluice:{directory}:ids      sorted set of all ids, in lexicographic order
     sluice:{directory}:members  sorted set of "team/id", in lexicographic order

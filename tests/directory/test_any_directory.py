@@ -208,7 +208,7 @@ async def test_of_keys_put_together_all_are_kept_or_none(directory, wrong):
 
 @pytest.mark.parametrize("count", [0, BATCH + 1])
 async def test_too_many_keys_at_once_or_none_are_a_mistake_of_the_caller(directory, count):
-    with pytest.raises(ValueError, match="1 to 1000 keys"):
+    with pytest.raises(ValueError, match=f"1 to {BATCH} keys"):
         await directory.put_keys([a_key(str(number)) for number in range(count)], an_entry())
 
 
