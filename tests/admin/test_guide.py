@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.admin.controlling import PATHS
+from gateway.admin.app import PREFIX
+from tests.admin.test_roles import OPERATIONS, ROLES
 
 GUIDE = Path(__file__).parent.parent.parent / "docs" / "control-plane.md"
 
 
-def test_the_guide_names_every_path_and_no_other():
-    cells = re.findall(r"^\| `(?:GET|POST) (/admin/v1/\w+)`(?:, `(/\w+)`)?", GUIDE.read_text(), re.MULTILINE)
-    named = {path for cell in cells for path in (cell[0], f"/admin/v1{cell[1]}" if cell[1] else cell[0])}
+def test_the_guide_names_every_operation_with_its_role_and_no_other():
+    rows = re.findall(r"^\| `(\w+) (/admin/v1/\S+)` \|.*\| (\w+) \|$", GUIDE.read_text(), re.MULTILINE)
 
-    assert named == {*PATHS, "/admin/v1/explain", "/admin/v1/spend"}
+    assert {f"{method} {path}": role for method, path, role in rows} == {
+        f"{method} {PREFIX}{path}": ROLES.get(f"{method} {path}", "viewer") for method, path in OPERATIONS
+    }
