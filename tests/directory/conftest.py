@@ -8,12 +8,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from redis.asyncio import Redis
 
 from gateway.directory.base import Directory
 from gateway.directory.memory import MemoryDirectory
 from gateway.directory.redis import RedisDirectory
 from gateway.directory.sqlite import SqliteDirectory
+from gateway.state.redis.connect import Client, connect
 from tests.clock import MovableClock
 
 Open = Callable[[], Awaitable[Directory]]
@@ -32,7 +32,7 @@ async def comes_true(fact: Callable[[], bool]) -> None:
 @asynccontextmanager
 async def opener(kind: str, folder: Path, redis_url: str = "") -> AsyncIterator[Open]:
     opened: list[Directory] = []
-    clients: list[Redis] = []
+    clients: list[Client] = []
 
     async def open() -> Directory:
         if kind == "memory":
@@ -40,7 +40,7 @@ async def opener(kind: str, folder: Path, redis_url: str = "") -> AsyncIterator[
         elif kind == "sqlite":
             directory = SqliteDirectory(folder / "made" / "sluice-directory.db", poll_s=0.02)
         else:
-            clients.append(Redis.from_url(redis_url))
+            clients.append(connect(redis_url))
             directory = RedisDirectory(clients[-1], MovableClock())
         opened.append(directory)
         await directory.start()

@@ -12,7 +12,6 @@ from contextlib import AsyncExitStack
 import msgspec
 import pytest
 import redis
-from redis.asyncio import Redis
 
 from gateway.core.errors import StoreUnavailable
 from gateway.directory.news import EVERYTHING
@@ -20,6 +19,7 @@ from gateway.directory.pubsub import COMPARE_S
 from gateway.directory.records import Change
 from gateway.directory.redis import VERSION, RedisDirectory
 from gateway.directory.sqlite import SqliteDirectory
+from gateway.state.redis.connect import connect
 from tests.clock import MovableClock
 from tests.directory.conftest import comes_true
 from tests.directory.made import Heard, a_key, a_team, an_entry
@@ -100,7 +100,7 @@ class Replicas:
         self.clock = MovableClock()
 
     async def one(self) -> RedisDirectory:
-        client = Redis.from_url(self._url)
+        client = connect(self._url)
         self._stack.push_async_callback(client.aclose)
         directory = RedisDirectory(client, self.clock)
         self._stack.push_async_callback(directory.aclose)
@@ -255,3 +255,14 @@ async def test_another_database_of_the_same_redis_is_another_directory(server, r
 
     await comes_true(lambda: heard == [Change("key", "mine")])
     await elsewhere.aclose()
+
+
+async def test_a_redis_that_hangs_is_listened_to_again_when_it_answers(replicas, server):
+    reader, heard = await replicas.listening()
+
+    server.pause()
+    replicas.clock.advance(COMPARE_S)
+    await comes_true(lambda: not reader._news.is_listening)
+    server.resume()
+
+    await comes_true(lambda: EVERYTHING in heard and reader._news.is_listening)

@@ -7,12 +7,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 import redis
-from redis.asyncio import Redis, RedisCluster
-from redis.asyncio.cluster import ClusterNode
+from redis.asyncio import RedisCluster
 
 from gateway.core.errors import StoreUnavailable
 from gateway.directory.records import Change
 from gateway.directory.redis import AUDIT, IDS, KEYS, MEMBERS, NAMES, TEAMS, VERSION, RedisDirectory
+from gateway.state.redis.connect import connect
 from tests.clock import MovableClock
 from tests.directory.conftest import comes_true
 from tests.directory.made import Heard, a_full_key, a_key, a_team, an_entry
@@ -24,7 +24,7 @@ PASSWORD = "pass-5ec2e7"
 @asynccontextmanager
 async def directory_at(url):
     async with AsyncExitStack() as stack:
-        client = Redis.from_url(url)
+        client = connect(url)
         stack.push_async_callback(client.aclose)
         directory = RedisDirectory(client, MovableClock())
         stack.push_async_callback(directory.aclose)
@@ -166,7 +166,7 @@ async def test_it_works_and_hears_in_a_cluster():
         async with AsyncExitStack() as stack:
             directories = []
             for _ in range(2):
-                client = RedisCluster(startup_nodes=[ClusterNode("127.0.0.1", server.port)])
+                client = connect(f"redis+cluster://127.0.0.1:{server.port}")
                 stack.push_async_callback(client.aclose)
                 directories.append(RedisDirectory(client, MovableClock()))
                 stack.push_async_callback(directories[-1].aclose)
