@@ -18,6 +18,7 @@ from gateway.state.ledger import Ledger, Page
 from gateway.state.windows import Calendar
 
 HOLD_LEASE_S = 3_600.0
+MAX_LATE = 10_000
 
 
 class Part(Protocol):
@@ -41,6 +42,10 @@ Held = tuple[Sequence[Claim], list[Part], int]
 """An open reservation: its claims, what they took, and since when (monotonic microseconds)."""
 
 
+Late = tuple[int, list[tuple[int, Page, int]]]
+"""What nobody settled in time: how many claims it had, and of those for Spend the place, the page and what was held."""
+
+
 def nothing_before(key: str, window_id: str) -> int:  # noqa: ARG001  there is no earlier process
     return 0
 
@@ -52,8 +57,9 @@ class Counters:
     up, so that a free model can be served under an exhausted budget. Rules come with each claim: a lowered limit works
     at once. The same key under two kinds of rule is two counters. Amounts are never negative.
 
-    A reservation that nobody settles within ``hold_lease_s`` is charged at its worst case. Memory follows what is in
-    use: each new counter looks at two old ones, and drops those that a new one would equal.
+    A reservation that nobody settles within ``hold_lease_s`` is charged at its worst case; the last 10,000 of them are
+    corrected if their settlement comes after all. Memory follows what is in use: each new counter looks at two old
+    ones, and drops those that a new one would equal.
     """
 
     def __init__(
@@ -73,6 +79,7 @@ class Counters:
         self._changed = changed
         self._tables: dict[type[Rule], dict[str, Counter]] = {Rate: {}, Slots: {}, Spend: {}}
         self._open: dict[str, Held] = {}
+        self._late: dict[str, Late] = {}
         self._look_at_us = 0
         self._round: deque[tuple[type[Rule], str]] = deque()
 
@@ -112,13 +119,14 @@ class Counters:
         """As Store.settle. Raises ValueError, changing nothing, where there isn't one amount a claim."""
         held = self._open.get(reservation_id)
         if held is None:
+            self._settle_late(reservation_id, amounts)
             return
         claims, parts, since_us = held
-        if len(amounts) != len(claims):
-            raise ValueError(f"{len(claims)} claims were held, {len(amounts)} amounts can't settle them")
+        _check_count(len(claims), amounts)
         now_us = int(self._monotonic() * US)
         if now_us - since_us >= self._hold_lease_us:
             self._expire(now_us)
+            self._settle_late(reservation_id, amounts)
             return
         del self._open[reservation_id]
         for claim, part, amount in zip(claims, parts, amounts, strict=True):
@@ -186,5 +194,28 @@ class Counters:
             over.append(id)
         for id in over:
             claims, parts, _ = self._open.pop(id)
-            for claim, part in zip(claims, parts, strict=True):
+            pages = []
+            for place, (claim, part) in enumerate(zip(claims, parts, strict=True)):
                 part.expire(claim.amount)
+                if isinstance(part, Page):
+                    pages.append((place, part, claim.amount))
+            if pages:
+                self._late[id] = len(claims), pages
+        while len(self._late) > MAX_LATE:
+            _, forgotten = self._late.pop(next(iter(self._late)))
+            for _, page, _ in forgotten:
+                page.forget()
+
+    def _settle_late(self, id: str, amounts: Sequence[int]) -> None:
+        if id not in self._late:
+            return
+        count, pages = self._late[id]
+        _check_count(count, amounts)
+        del self._late[id]
+        for place, page, held in pages:
+            page.correct(held, amounts[place])
+
+
+def _check_count(claims: int, amounts: Sequence[int]) -> None:
+    if len(amounts) != claims:
+        raise ValueError(f"{claims} claims were held, {len(amounts)} amounts can't settle them")

@@ -33,13 +33,15 @@ SPEND = """
 MIGRATIONS: Migrations = ((SPEND, "CREATE INDEX spend_by_end ON spend (ends_s)"),)
 
 UPSERT = (
-    "INSERT INTO spend (counter, period, spent, held, ends_s) VALUES (?, ?, ?, ?, ?)"
-    # Within a window spend only grows. A smaller sum would come from a clock that was set back too far to remember.
-    " ON CONFLICT DO UPDATE SET spent = max(spent, excluded.spent), held = excluded.held, ends_s = excluded.ends_s"
+    "INSERT INTO spend (counter, period, spent, held, ends_s) VALUES (?1, ?2, ?3, ?4, ?5)"
+    # Within a window spend only grows, but for corrections. A sum that is smaller yet would come from a clock that was
+    # set back too far to remember.
+    " ON CONFLICT DO UPDATE SET spent = max(spent - ?6, excluded.spent), held = excluded.held, ends_s = excluded.ends_s"
 )
 
-Row = tuple[str, str, int, int, float | None]
-"""Counter, window id, spent, held, end of the window in seconds since the epoch (None where it never ends)."""
+Row = tuple[str, str, int, int, float | None, int]
+"""Counter, window id, spent, held, end of the window in seconds since the epoch (None where it never ends), and how
+much less is spent than was written before."""
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -89,7 +91,9 @@ class Journal:
         try:
             db = self._db = self._db or self._connect()
             with db:
-                db.executemany(UPSERT, [(key, id, _fit(spent), _fit(held), end) for key, id, spent, held, end in rows])
+                db.executemany(
+                    UPSERT, [(key, id, _fit(spent), _fit(held), end, less) for key, id, spent, held, end, less in rows]
+                )
         except sqlite3.Error:
             # After an I/O error a connection may stay unusable; a new one costs nothing here.
             self._disconnect()

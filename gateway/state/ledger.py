@@ -12,7 +12,7 @@ from gateway.state.windows import DAY_S, Calendar, Span
 class Page:
     """What is spent and held in one window of one counter. ``changed`` is where it says so, if anyone wants to know."""
 
-    __slots__ = ("changed", "end_s", "held", "id", "key", "open", "per", "spent", "start_s")
+    __slots__ = ("changed", "end_s", "held", "id", "key", "less", "open", "per", "spent", "start_s")
 
     def __init__(self, key: str, per: Window, span: Span, spent: int, changed: set[Page] | None) -> None:
         self.key = key
@@ -23,7 +23,9 @@ class Page:
         self.spent = spent
         self.held = 0
         self.open = 0
-        """Claims that are to be settled here, those of 0 among them."""
+        """Claims that are to be settled here, those of 0 among them, or to be corrected."""
+        self.less = 0
+        """How much less is spent than was once said, by corrections: for those who keep the largest sum."""
         self.changed = changed
 
     def settle(self, id: str, held: int, amount: int, now_us: int) -> None:  # noqa: ARG002  one shape for all
@@ -34,8 +36,18 @@ class Page:
             self.changed.add(self)
 
     def expire(self, held: int) -> None:
-        """Nobody came to settle: the worst case is taken for the truth."""
+        """Nobody came to settle: the worst case is taken for the truth, until it is corrected or forgotten."""
         self.settle("", held, held, 0)
+        self.open += 1
+
+    def correct(self, held: int, amount: int) -> None:
+        """The truth of what expired came after all."""
+        self.less += max(0, held - amount)
+        self.settle("", 0, amount - held, 0)
+
+    def forget(self) -> None:
+        """No truth will come of something that expired."""
+        self.open -= 1
 
     def level(self, claim: Claim, now_us: int, now_s: float) -> Level:  # noqa: ARG002  one shape for all
         reset_s = None if self.per == "total" else max(0.0, self.end_s - now_s)

@@ -165,6 +165,8 @@ class SqliteStore:
             self._changed.update(pages)
             self._tell_failure(error)
             return False
+        for page, row in zip(pages, rows, strict=True):
+            page.less -= row[-1]
         if self.is_behind:
             self.is_behind = False
             log.warning("%s takes writes again; nothing was lost", self._path)
@@ -192,4 +194,4 @@ class SqliteStore:
 
 
 def _row(page: Page) -> Row:
-    return page.key, page.id, page.spent, page.held, None if page.end_s == math.inf else page.end_s
+    return page.key, page.id, page.spent, page.held, None if page.end_s == math.inf else page.end_s, page.less

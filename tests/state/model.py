@@ -22,6 +22,15 @@ class Entry:
     order: int
     settled: tuple[Fraction, int, int] | None = None
     """When, to which amount, and its place in the order of all that happened."""
+    corrected: int | None = None
+    """What was spent in truth, where that was told only after the worst case had been charged."""
+
+    @property
+    def spent(self) -> int:
+        """Or held."""
+        if self.settled:
+            return self.settled[1]
+        return self.claim.amount if self.corrected is None else self.corrected
 
 
 @dataclass
@@ -44,7 +53,11 @@ class Model:
 
     def settle(self, reservation_id: str, amounts: list[int], at: Fraction) -> None:
         mine = [entry for entry in self.entries if entry.reservation_id == reservation_id]
-        if not mine or any(entry.settled or at - entry.at >= self.hold_lease_s for entry in mine):
+        if not mine or any(entry.settled or entry.corrected is not None for entry in mine):
+            return
+        if any(at - entry.at >= self.hold_lease_s for entry in mine):
+            for entry, amount in zip(mine, amounts, strict=True):
+                entry.corrected = amount
             return
         for entry, amount in zip(mine, amounts, strict=True):
             self.order += 1
@@ -69,13 +82,7 @@ class Model:
     def used_exactly(self, claim: Claim, at: Fraction, day: int) -> Fraction:
         rule = claim.rule
         if isinstance(rule, Spend):
-            return Fraction(
-                sum(
-                    entry.settled[1] if entry.settled else entry.claim.amount
-                    for entry in self._of(claim)
-                    if entry.day == day or rule.per == "total"
-                )
-            )
+            return Fraction(sum(entry.spent for entry in self._of(claim) if entry.day == day or rule.per == "total"))
         if isinstance(rule, Slots):
             leased = [e for e in self._of(claim) if not e.settled and at - e.at < Fraction(rule.lease_s)]
             return Fraction(sum(entry.claim.amount for entry in leased))

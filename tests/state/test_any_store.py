@@ -239,8 +239,33 @@ async def test_a_hold_that_is_never_settled_is_charged_at_its_worst_case(store, 
     clock.advance(3_600)
 
     assert await level(store, "usd", DAILY) == Level(limit=100, used=50, held=0, reset_s=82_800.0)
-    store.settle("lost", [1])
-    assert (await level(store, "usd", DAILY)).used == 50
+
+
+async def test_what_was_charged_at_its_worst_case_is_corrected_by_its_settlement_once(store, clock):
+    tpm = Rate(limit=100)
+    clock.advance(6_400)
+    await hold(store, ("usd", DAILY, 50), ("tpm", tpm, 60), ("slots", PAIR, 1), ("dear", DAILY, 10), id="late")
+    clock.advance(3_600)
+    assert is_taken(await hold(store, ("usd", DAILY, 50), ("tpm", tpm, 100), ("slots", PAIR, 1), id="next"))
+    for _ in range(2):
+        store.settle("late", [1, 2, 1, 30])
+
+    assert await level(store, "usd", DAILY) == Level(limit=100, used=51, held=50, reset_s=82_800.0)
+    assert (await level(store, "dear", DAILY)).used == 30, "the truth may be larger"
+    assert (await level(store, "tpm", tpm)).used == 100, "what a rate took has drained"
+    assert (await level(store, "slots", PAIR)).used == 1, "its slot came back before"
+
+
+async def test_a_correction_counts_in_the_window_that_was_held(store, clock):
+    clock.advance(6_400 - 3_600)
+    await hold(store, ("usd", DAILY, 50), id="late")
+    clock.advance(3_600)
+    await hold(store, ("usd", DAILY, 20))
+    store.settle("late", [5])
+
+    assert (await level(store, "usd", DAILY)).used == 20
+    clock.advance(-1)
+    assert (await level(store, "usd", DAILY)).used == 5
 
 
 @pytest.mark.parametrize("nothing", [Rate(0), Slots(0), Spend(0, "day")])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.state.base import Claim, Rate, Refusal, Reservation, Slots, Spend
-from gateway.state.counters import Counters
+from gateway.state.counters import MAX_LATE, Counters
 from tests.clock import FrozenClock
 
 
@@ -52,6 +52,40 @@ def test_reservations_that_nobody_settles_are_forgotten_after_their_lease(counte
     counters.hold(one("next", "key", Rate(10_000)))
 
     assert list(counters._open) == ["next"]
+
+
+def test_the_last_ten_thousand_that_ended_unsettled_can_be_corrected(counters, clock):
+    budget = Spend(10**9, "total")
+    for number in range(MAX_LATE + 1):
+        counters.hold(one(f"r{number}", "key", budget, 10))
+    clock.advance(3_600)
+    counters.levels([])
+    counters.settle("r0", [0])
+    counters.settle("r1", [0])
+
+    assert counters.levels([Claim("key", budget, 0)])[0].used == MAX_LATE * 10
+    assert len(counters._late) == MAX_LATE - 1
+
+
+def test_a_counter_that_someone_may_still_correct_is_kept(counters, clock):
+    free = Spend(100, "day")
+    clock.advance(6_400)
+    counters.hold(one("free", "key", free, amount=0))
+    clock.advance(3_600)
+    for number in range(50):
+        counters.hold(one(f"r{number}", f"key {number}", free, amount=0))
+        counters.settle(f"r{number}", [0])
+    counters.settle("free", [70])
+
+    assert counters.levels([Claim("key", free, 0)])[0].used == 70
+
+
+def test_a_late_settlement_needs_an_amount_for_each_claim_too(counters, clock):
+    counters.hold(one("call", "key", Spend(100, "day"), 10))
+    clock.advance(3_600)
+
+    with pytest.raises(ValueError, match="1 claims were held"):
+        counters.settle("call", [1, 2])
 
 
 def test_an_id_that_is_held_already_is_refused_and_takes_nothing(counters):

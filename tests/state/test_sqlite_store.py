@@ -92,6 +92,24 @@ async def test_what_is_settled_while_the_last_rows_are_written_is_kept_too(path,
     await again.aclose()
 
 
+async def test_a_correction_of_a_worst_case_outlives_the_process(path, clock):
+    store = await opened(path, clock)
+    clock.advance(6_400)
+    await spend(store, "key", 10)
+    await store.hold([Reservation("late", (Claim("key", DAILY, 50),))])
+    clock.advance(3_600)
+    assert await used(store, "key") == 60
+    assert await store.flush()
+    store.settle("late", [5])
+    assert await store.flush()
+    await spend(store, "key", 1)
+    await store.aclose()
+
+    again = await opened(path, clock)
+    assert await used(again, "key") == 16
+    await again.aclose()
+
+
 async def test_rates_and_slots_begin_anew(path, clock):
     store = await opened(path, clock)
     await store.hold([Reservation("r", (Claim("rpm", Rate(5), 5), Claim("slots", Slots(1), 1)))])
