@@ -27,8 +27,8 @@ def record_keys(tag: str) -> tuple[bytes, ...]:
 
 
 class Call:
-    """Of ``script``, where ``tag`` is kept. ``told`` is its first argument. Packed are ``keys``, which come after those of
-    its records, and ``more``, the arguments after the first.
+    """Of ``script``, where ``tag`` is kept. ``told`` is its first argument. Packed are ``keys``, which come after those
+    of its records, and ``more``, the arguments after the first.
     """
 
     __slots__ = ("_arguments", "_heard", "_keys", "_link", "_script", "_servers", "_tag", "_tries")
