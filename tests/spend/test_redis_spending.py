@@ -138,3 +138,27 @@ async def test_a_full_redis_takes_no_part_of_a_batch(server):
 
     assert (await spending.report(TODAY)).total.requests == 1
     await client.aclose()
+
+
+@pytest.fixture
+def cluster():
+    """The URL of a cluster of one."""
+    with RedisServer("--cluster-enabled", "yes") as server:
+        with server.client() as plain:
+            plain.execute_command("CLUSTER ADDSLOTSRANGE 0 16383")
+            while plain.execute_command("CLUSTER INFO")["cluster_state"] != "ok":
+                pass
+        yield server.url.replace("redis://", "redis+cluster://").removesuffix("/0")
+
+
+async def test_a_cluster_takes_batches_of_several_days(cluster):
+    async with redis_spending(cluster) as spending:
+        rows = {
+            Cell(f"2026-11-{day}", "ci", "", "m", "p"): Amounts(cost_nanousd=day, requests=1) for day in range(10, 20)
+        }
+        await spending.add("a", rows)
+        await spending.add("a", rows)
+
+        report = await spending.report(Query(by=("day",), first_day="2026-11-01", last_day="2026-11-30"))
+        assert report.total == Amounts(cost_nanousd=sum(range(10, 20)), requests=10)
+        assert len(report.groups) == 10
