@@ -157,7 +157,7 @@ async def test_all_its_keys_lie_in_one_slot(redis_url):
 
 
 async def test_it_works_and_hears_in_a_cluster():
-    with RedisServer("--cluster-enabled", "yes") as server:
+    with RedisServer("--cluster-enabled", "yes", "--cluster-port", str(free_port())) as server:
         with server.client() as client:
             client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16_383)
             await comes_true(
