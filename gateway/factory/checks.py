@@ -1,4 +1,4 @@
-"""What ``sluice check`` finds that settings alone can't know: prices that nobody states, stores that nobody built."""
+"""What ``sluice check`` finds that settings alone can't know: prices that nobody states."""
 
 from __future__ import annotations
 
@@ -11,13 +11,6 @@ from gateway.factory.targets import build_models
 from gateway.limits.drawing import IMAGES
 from gateway.limits.estimate import is_priced
 from gateway.settings import Document, ExtraCheck, Settings
-from gateway.state.open import unopened
-
-
-def built_store(settings: Settings, document: Document) -> Iterable[Problem]:
-    """Stores that the settings may name, and this version has not built."""
-    if settings.state.is_shared:
-        yield document.problem(("state", "url"), *unopened(settings.state.scheme))
 
 
 def known_prices(catalog: Catalog) -> ExtraCheck:

@@ -60,7 +60,11 @@ class Gateway:
         self._control_plane.control = made.control
 
     def _hindrance(self) -> Mapping[str, object] | None:
-        return {"reason": "the gateway is stopping"} if self.is_leaving else None
+        if self.is_leaving:
+            return {"reason": "the gateway is stopping"}
+        if not self.store.status.is_serving:
+            return {"reason": "the shared store is out of reach, and state.on_outage is closed"}
+        return None
 
 
 @asynccontextmanager
@@ -88,7 +92,7 @@ async def running_gateway(
             clock=clock,
             random=random,
             catalog=catalog,
-            opened=await started.enter_async_context(opened(settings, clock, worker)),
+            opened=await started.enter_async_context(opened(settings, clock, random, worker)),
             log_writer=log_writer,
             log=settings.server.log,
             figures=worker.figures if worker else None,

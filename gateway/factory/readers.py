@@ -22,6 +22,9 @@ from gateway.telemetry.readings import (
     KEYS_CACHED,
     LOG_LINES_DROPPED,
     OBSERVER_FAILURES,
+    STORE_BACKLOG,
+    STORE_OUTAGES,
+    STORE_REACHABLE,
     UPSTREAM_CONNECTIONS,
 )
 from gateway.wire.connector import Connector
@@ -45,6 +48,9 @@ def register_readers(lasting: Lasting, app: DataPlane, live: Live) -> None:
     metrics.register(KEY_LOOKUPS, lambda: {(result,): count for result, count in keys.results.items()})
     if isinstance(store, SqliteStore):
         metrics.register(JOURNAL_BACKLOG, lambda: store.backlog)
+    metrics.register(STORE_REACHABLE, lambda: store.status.is_reachable)
+    metrics.register(STORE_BACKLOG, lambda: store.status.backlog)
+    metrics.register(STORE_OUTAGES, lambda: store.status.outages)
 
 
 def _connections(connectors: Iterable[Connector]) -> Mapping[Labels, float]:

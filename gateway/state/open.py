@@ -1,4 +1,4 @@
-"""From a URL to a store."""
+"""From a URL to a store that one process keeps for itself."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from gateway.core.errors import ConfigError, Problem
 from gateway.state.base import Store
 from gateway.state.memory import MemoryStore
 from gateway.state.sqlite import SqliteStore
-
-SHARED = ("redis", "rediss", "redis+cluster")
 
 
 def open_store(url: str, clock: Clock, zone: tzinfo = UTC) -> Store:
@@ -25,19 +23,21 @@ def open_store(url: str, clock: Clock, zone: tzinfo = UTC) -> Store:
         return MemoryStore(clock, zone)
     if scheme == "sqlite" and rest.startswith("/") and _is_file(rest[1:]):
         return SqliteStore(Path(rest[1:]), clock, zone)
-    raise ConfigError([Problem("configuration", None, "state.url", *unopened(scheme))])
+    raise ConfigError([Problem("configuration", None, "state.url", *_unopened(scheme))])
 
 
 def _is_file(path: str) -> bool:
     return not path.endswith("/") and bool(path) and "?" not in path and path != ":memory:"
 
 
-def unopened(scheme: str) -> tuple[str, str]:
+def _unopened(scheme: str) -> tuple[str, str]:
     """What is wrong with a store that can't be opened, and the fix."""
     if scheme == "sqlite":
         return (
             "a sqlite store needs the path of a file, without options",
             "write sqlite:///data/sluice.db (relative) or sqlite:////var/lib/sluice/sluice.db (absolute)",
         )
-    what = f"{scheme}:// stores are not built yet" if scheme in SHARED else "there is no store of this kind"
-    return what, "use sqlite:///data/sluice.db to keep budgets over restarts, or memory:// to keep nothing"
+    return (
+        "there is no store of this kind in one process",
+        "use sqlite:///data/sluice.db to keep budgets over restarts, or memory:// to keep nothing",
+    )

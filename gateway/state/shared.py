@@ -88,7 +88,7 @@ class SharedStore:
         self._why = ""
         """What the engine, or the way to it, said last."""
         self._tasks: set[asyncio.Task[None]] = set()
-        self._is_closed = False
+        self._is_open = False
 
     def __repr__(self) -> str:
         return f"<SharedStore {self._remote!r} {self._reach!r} {self._outbox!r}>"
@@ -98,13 +98,16 @@ class SharedStore:
         that can't be written, and for an engine that answers and will never serve (StoreUnfit).
         """
         found = await self._writer.open(self._clock.time())
+        self._is_open = True
         self._shares.restore(found)
         self._outbox.restore(found.waiting)
         try:
             await self._connect()
         except StoreUnfit:
+            self._is_open = False
             await self._stop()
             await self._writer.aclose()
+            await self._remote.aclose()
             raise
         except StoreUnavailable as error:
             log.warning("starting without the shared store")
@@ -179,9 +182,9 @@ class SharedStore:
 
     async def aclose(self) -> None:
         """Deliver everything, then close. What the engine does not take within 3 s stays in the journal."""
-        if self._is_closed:
+        if not self._is_open:
             return
-        self._is_closed = True
+        self._is_open = False
         await self._stop()
         with suppress(StoreUnavailable, TimeoutError):
             async with asyncio.timeout(CLOSE_S):
@@ -245,7 +248,7 @@ class SharedStore:
             self._begin_outage(error)
 
     def _begin_outage(self, error: StoreUnavailable) -> None:
-        if self._reach.is_out or self._is_closed:
+        if self._reach.is_out or not self._is_open:
             return
         self._why = str(error)
         self._reach.begin(error)

@@ -112,6 +112,20 @@ JOURNAL_BACKLOG = Reading(
     name="sluice_store_journal_backlog",
     doc="Settlements that the store has not yet made durable.",
 )
+STORE_REACHABLE = Reading(
+    name="sluice_store_reachable",
+    doc="1 while the store of counters answers, 0 while each limit does as its on_outage says.",
+    over_workers="min",
+)
+STORE_BACKLOG = Reading(
+    name="sluice_store_backlog",
+    doc="Settlements that are not yet durable, or not yet delivered to the shared store.",
+)
+STORE_OUTAGES = Reading(
+    name="sluice_store_outages",
+    doc="Times that the shared store went out of reach.",
+    kind="counter",
+)
 LOG_LINES_DROPPED = Reading(
     name="sluice_log_lines_dropped",
     doc="Log lines lost because the log's reader was too slow or gone.",
@@ -151,6 +165,9 @@ WELL_KNOWN = (
     CONFIG_LAST_RELOAD_SUCCESSFUL,
     CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP,
     JOURNAL_BACKLOG,
+    STORE_REACHABLE,
+    STORE_BACKLOG,
+    STORE_OUTAGES,
     LOG_LINES_DROPPED,
     OBSERVER_FAILURES,
     WORKERS,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.catalog.catalog import Catalog
-from gateway.factory.checks import built_store, known_prices
+from gateway.factory.checks import known_prices
 from gateway.settings import check
 
 
@@ -16,7 +16,7 @@ def found(tmp_path):
     def found(text):
         path = tmp_path / "sluice.yaml"
         path.write_text(text)
-        _, problems = check(path, {}, extra_checks=[built_store, known_prices(Catalog.load())])
+        _, problems = check(path, {}, extra_checks=[known_prices(Catalog.load())])
         return [(problem.line, problem.path, problem.is_warning) for problem in problems]
 
     return found
@@ -37,14 +37,6 @@ def test_an_unknown_price_is_a_warning(found):
 
 def test_an_unknown_price_is_an_error_where_money_is_counted(found):
     assert found(UNPRICED + "global: {budgets: [{usd: 1, per: day}]}\n") == [(5, "models.m.targets.0", False)]
-
-
-def test_a_store_that_is_not_built_yet_is_an_error_on_its_line(found):
-    redis = UNPRICED.replace("sqlite:///spend.db", "redis://127.0.0.1:6379/0").replace(
-        "}\nmodels", ", price: free}\nmodels"
-    )
-
-    assert found(redis) == [(1, "state.url", False)]
 
 
 DRAWS = """\

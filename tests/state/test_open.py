@@ -42,8 +42,8 @@ def test_a_sqlite_url_without_a_file_is_refused_with_an_example(url):
 
 
 @pytest.mark.parametrize("url", ["redis://:hunter2@localhost", "rediss://:hunter2@db", "redis+cluster://:hunter2@db"])
-def test_redis_comes_later_and_its_password_is_not_repeated(url):
-    with pytest.raises(ConfigError, match="not built yet") as caught:
+def test_what_several_processes_share_is_not_opened_here_and_its_password_is_not_repeated(url):
+    with pytest.raises(ConfigError, match="in one process") as caught:
         open_store(url, FrozenClock())
 
     assert "memory://" in str(caught.value)

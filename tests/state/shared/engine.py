@@ -12,6 +12,7 @@ from typing import Literal, TypeVar
 from gateway.core.errors import StoreTimedOut, StoreUnavailable
 from gateway.state.base import Claim, Level, Refusal, Reservation, Spend
 from gateway.state.counters import HOLD_LEASE_S, Counters
+from gateway.state.ledger import Page
 from gateway.state.remote import Charge, Delivery, Settlement
 from tests.clock import FrozenClock
 
@@ -29,7 +30,8 @@ class Engine:
     def __init__(self, clock: FrozenClock, zone: tzinfo = UTC, *, hold_lease_s: float = HOLD_LEASE_S) -> None:
         self.clock = clock
         self.at_s: float | None = None
-        self.counters = Counters(self, zone, hold_lease_s=hold_lease_s)
+        self.pages: set[Page] = set()
+        self.counters = Counters(self, zone, hold_lease_s=hold_lease_s, changed=self.pages)
         self.withdrawn: set[str] = set()
         self.charged: set[str] = set()
         self.applied: Counter[str] = Counter()
@@ -59,6 +61,10 @@ class Engine:
     def spent(self, claim: Claim) -> int:
         (level,) = self.counters.levels([claim])
         return level.used
+
+    def in_window(self, key: str, window: str) -> int:
+        """What was ever spent and is held of a counter in a window, whether or not the counter still remembers it."""
+        return sum(page.spent + page.held for page in self.pages if (page.key, page.id) == (key, window))
 
     def _charge(self, charge: Charge) -> None:
         if charge.id in self.charged:

@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from gateway.core.errors import StoreUnavailable
 from gateway.state.base import Claim, Reservation, Spend
+from gateway.state.windows import window
 from tests.clock import FrozenClock
 from tests.state.shared.engine import Engine
 from tests.state.shared.scene import Replica, idle
@@ -158,17 +159,20 @@ class Histories(RuleBasedStateMachine):
         for key in ("local", "total"):
             limit = COUNTERS[key].limit
             share = len(self.were_cut_off) * (limit // REPLICAS)
-            assert self._spent(key) <= limit + share, key
-        assert self._spent("closed") <= 100
+            assert self.engine.in_window(key, "total" if key == "total" else self._day()) <= limit + share, key
+        assert self.engine.in_window("closed", self._day()) <= 100
 
     def teardown(self) -> None:
         if not hasattr(self, "replicas"):
             return
-        self.runner.run(self._end())
-        for key, day in [*self.expected, ("local", self._day())]:
-            assert self._spent(key, day) == self.expected[key, day], (key, day)
-        self.runner.close()
-        self.folder.cleanup()
+        try:
+            self.runner.run(self._end())
+            for key, window in [*self.expected, ("local", self._day())]:
+                assert self.engine.in_window(key, window) == self.expected[key, window], (key, window)
+        finally:
+            self.runner.run(self._close())
+            self.runner.close()
+            self.folder.cleanup()
 
     async def _end(self):
         for replica in self.replicas:
@@ -179,23 +183,17 @@ class Histories(RuleBasedStateMachine):
         for replica in self.replicas:
             await replica.delivered()
             replica.link.arrive()
-            await replica.store.aclose()
 
-    def _spent(self, key, day=None):
-        turned_back = day is not None and day != self._day()
-        if turned_back:
-            self.engine.clock.advance(-DAY_S)
-        spent = self.engine.spent(Claim(key, COUNTERS[key], 0))
-        if turned_back:
-            self.engine.clock.advance(DAY_S)
-        return spent
+    async def _close(self):
+        for replica in self.replicas:
+            await replica.store.aclose()
 
     def _expect(self, claims, amounts, day):
         for claim, amount in zip(claims, amounts, strict=True):
-            self.expected[claim.key, "" if claim.rule.per == "total" else day] += amount
+            self.expected[claim.key, "total" if claim.rule.per == "total" else day] += amount
 
     def _day(self):
-        return str(int(self.engine.clock.time() // DAY_S))
+        return window(self.engine.clock.time(), "day").id
 
     def _midnight(self):
         return (self.engine.clock.time() // DAY_S + 1) * DAY_S
