@@ -9,7 +9,7 @@ import msgspec
 
 from gateway.core.clock import Clock
 from gateway.core.errors import Problem
-from gateway.core.types import Call, Endpoint, Model
+from gateway.core.types import Call, Caller, Endpoint, Model
 from gateway.directory.base import Directory
 from gateway.health.breaker import Breakers
 from gateway.health.vitals import Vitals
@@ -24,8 +24,15 @@ from gateway.state.base import Store
 class Explainer(Protocol):
     """Says where a call would go, without making it."""
 
-    def call(self, raw: bytes, endpoint: Endpoint, *, key: str | None = None) -> Call:
-        """The call that the JSON ``raw`` asks for, made by the key of that name. Raises InvalidRequest."""
+    async def caller(self, key: str | None) -> Caller:
+        """The key of this name, the configuration's or the directory's; of None, one that may use everything.
+
+        Raises InvalidRequest and StoreUnavailable.
+        """
+        ...
+
+    def call(self, raw: bytes, endpoint: Endpoint, *, caller: Caller) -> Call:
+        """The call that the JSON ``raw`` asks for, made by ``caller``. Raises InvalidRequest."""
         ...
 
     def decide(self, call: Call) -> Decision:

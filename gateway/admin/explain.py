@@ -87,7 +87,8 @@ async def explain(control: InForce, question: Question, request: Request) -> Exp
     """
     # Read as a client's call is read, from the bytes: what the data plane would refuse is refused here in its words.
     raw = await request.body()
-    call = control.explainer.call(raw, Endpoint(question.endpoint), key=question.key)
+    caller = await control.explainer.caller(question.key)
+    call = control.explainer.call(raw, Endpoint(question.endpoint), caller=caller)
     try:
         decision = control.explainer.decide(call)
     except CallError as error:

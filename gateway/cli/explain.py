@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import sys
 from random import Random
 from typing import Any
@@ -45,7 +46,8 @@ def run(args: argparse.Namespace) -> int:
     if args.stream:
         body["stream"] = True
     try:
-        call = explainer.call(msgspec.json.encode(body), Endpoint(args.endpoint), key=args.key)
+        caller = asyncio.run(explainer.caller(args.key))
+        call = explainer.call(msgspec.json.encode(body), Endpoint(args.endpoint), caller=caller)
     except InvalidRequest as error:
         print(f"sluice: {error}", file=sys.stderr)
         return 2

@@ -90,7 +90,9 @@ def configure(
         spending=lasting.opened.spending,
         vitals=lasting.vitals,
         breakers=lasting.breakers,
-        explainer=Explainer(settings, models=models, router=router, book=book, clock=lasting.clock),
+        explainer=Explainer(
+            settings, models=models, router=router, book=book, clock=lasting.clock, kept=lasting.callers.keys.named
+        ),
         clock=lasting.clock,
     )
     return Configured(settings, digest, upstreams, parts, control)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from random import Random
 
 import msgspec
@@ -29,14 +29,23 @@ from gateway.settings import Settings
 
 GREETING = "Hello"
 _ANYONE = Caller(key="")
+Find = Callable[[str], Awaitable[Caller | None]]
 
 
 class Explainer:
     """Reads a request as the data plane would, and asks the router; nothing is sent, nothing is held."""
 
     def __init__(
-        self, settings: Settings, *, models: Mapping[str, Model], router: Router, book: Book, clock: Clock
+        self,
+        settings: Settings,
+        *,
+        models: Mapping[str, Model],
+        router: Router,
+        book: Book,
+        clock: Clock,
+        kept: Find | None = None,
     ) -> None:
+        """``kept`` finds the keys of the directory, where there is one."""
         self._callers = {
             key.name: caller_of(key, settings.teams.get(key.team) if key.team else None) for key in settings.keys
         }
@@ -44,14 +53,30 @@ class Explainer:
         self._router = router
         self._book = book
         self._clock = clock
+        self._kept = kept
 
-    def call(self, raw: bytes, endpoint: Endpoint = Endpoint.CHAT, *, key: str | None = None) -> Call:
-        """The call that the JSON ``raw`` asks for, made by the key of that name; None is one that may use everything.
+    async def caller(self, key: str | None) -> Caller:
+        """The key of this name, the configuration's or the directory's; of None, one that may use everything.
+
+        Raises InvalidRequest and StoreUnavailable.
+        """
+        if key is None:
+            return _ANYONE
+        caller = self._callers.get(key)
+        if caller is None and self._kept is not None:
+            caller = await self._kept(key)
+        if caller is None:
+            # Not repeated: somebody may have put the key itself here.
+            raise InvalidRequest("'key' must be the name of a key", param="key")
+        return caller
+
+    def call(self, raw: bytes, endpoint: Endpoint = Endpoint.CHAT, *, caller: Caller = _ANYONE) -> Call:
+        """The call that the JSON ``raw`` asks for, made by ``caller``.
 
         Wherever the endpoint takes its text from, ``prompt`` will do. Raises InvalidRequest for what is not understood.
         """
         body = json_object(raw)
-        asking = Asking("explain", self._caller(key), self._clock.monotonic(), self._models)
+        asking = Asking("explain", caller, self._clock.monotonic(), self._models)
         if endpoint is Endpoint.CHAT:
             return chat_call(asking, _with_text(body, "messages"))
         if endpoint is Endpoint.EMBEDDINGS:
@@ -61,14 +86,6 @@ class Explainer:
     def decide(self, call: Call) -> Decision:
         """Where ``call`` would go now. Raises the CallError that its client would get."""
         return self._router.decide(call, under_budget=self._book.of_call(call).has_budget)
-
-    def _caller(self, key: str | None) -> Caller:
-        if key is None:
-            return _ANYONE
-        if key not in self._callers:
-            # Not repeated: somebody may have put the key itself here.
-            raise InvalidRequest("'key' must be the name of a key in the configuration", param="key")
-        return self._callers[key]
 
 
 def explainer_at_rest(settings: Settings, catalog: Catalog, clock: Clock, random: Random) -> Explainer:

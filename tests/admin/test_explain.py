@@ -136,3 +136,12 @@ async def test_a_call_goes_where_the_explanation_said():
 
         assert reply.status_code == 200, reply.text
         assert reply.headers["x-sluice-provider"] == said["ranked"][0]["provider"]
+
+
+async def test_a_key_of_the_directory_may_ask_too():
+    async with controlling() as (_, client):
+        made = await client.post("/admin/v1/keys", json={"name": "made", "models": ["nothing-*"]})
+        assert made.status_code == 201, made.text
+        refusal = (await explained(client, model="small", key="made"))["refusal"]
+        assert (refusal["status"], refusal["code"]) == (403, "model_not_allowed")
+        assert (await client.post(EXPLAIN, json={"model": "small", "key": "nobody"})).status_code == 400

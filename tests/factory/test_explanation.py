@@ -57,16 +57,17 @@ def test_messages_of_its_own_go_before_a_prompt(explainer):
     assert Feature.VISION in call.needs.features
 
 
-def test_a_budget_over_the_named_key_leaves_out_who_has_no_price(explainer):
-    anyone, ci = (explainer.decide(explainer.call(b'{"model": "m"}', key=key)) for key in (None, "ci"))
+async def test_a_budget_over_the_named_key_leaves_out_who_has_no_price(explainer):
+    callers = [await explainer.caller(key) for key in (None, "ci")]
+    anyone, ci = (explainer.decide(explainer.call(b'{"model": "m"}', caller=caller)) for caller in callers)
 
     assert [one.target.id for one in anyone.ranked] == ["far/unpriced", "near/free"]
     assert [one.target.id for one in ci.ranked] == ["near/free"]
 
 
-def test_a_key_that_nobody_has_is_not_repeated(explainer):
+async def test_a_key_that_nobody_has_is_not_repeated(explainer):
     with pytest.raises(InvalidRequest) as caught:
-        explainer.call(b'{"model": "m"}', key="sk-0123456789abcdef")
+        await explainer.caller("sk-0123456789abcdef")
 
     assert caught.value.param == "key"
     assert "sk-" not in caught.value.message
