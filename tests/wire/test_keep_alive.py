@@ -214,3 +214,16 @@ async def test_it_is_not_sent_again_after_a_timeout(connector, clock):
         connector.tick()
         await fails(second, Reason.FIRST_BYTE_TIMEOUT)
         assert upstream.ever == 1
+
+
+async def test_an_origin_that_is_forgotten_has_no_connection_left_and_can_be_asked_again(connector):
+    async with ScriptedUpstream([Loop(FINE)]) as gone, ScriptedUpstream([Loop(FINE)]) as other:
+        await ask_whole(connector, gone.origin)
+        await ask_whole(connector, other.origin)
+        connector.forget(gone.origin)
+        assert list(connector.connections()) == [other.origin]
+        await until(lambda: not gone.open)
+        assert other.open == 1
+        assert await ask_whole(connector, gone.origin) == b"fine"
+        connector.forget(gone.origin)
+        connector.forget(gone.origin)
