@@ -22,6 +22,8 @@ MAX_CELLS = 20_000
 MAX_TAG_SETS = 1_000
 """Different sets of tags that one key's calls may have in a day. Clients write them: they must not fill a store."""
 LAST_TRIES = 3
+CLOSE_S = 5.0
+"""The longest that a close waits for a store that is slow."""
 
 
 class Reporter:
@@ -42,6 +44,7 @@ class Reporter:
         every_s: float = 1.0,
         max_cells: int = MAX_CELLS,
         max_tag_sets: int = MAX_TAG_SETS,
+        close_s: float = CLOSE_S,
     ) -> None:
         """``new_id`` makes ids that no other process makes."""
         self._spending = spending
@@ -50,6 +53,7 @@ class Reporter:
         self._every_s = every_s
         self._max_cells = max_cells
         self._max_tag_sets = max_tag_sets
+        self._close_s = close_s
         self._sums: dict[Cell, Amounts] = {}
         self._batch: tuple[str, dict[Cell, Amounts]] | None = None
         self._tag_sets: dict[tuple[str, str], set[tuple[str, ...]]] = {}
@@ -104,19 +108,21 @@ class Reporter:
             return await self._is_taken()
 
     async def aclose(self) -> None:
-        """Hand over the rest. What the store does not take in three tries is missing from reports, and logged."""
+        """Hand over the rest. What the store has not taken after three tries, or 5 s, is told in the log."""
         self._closing.set()
-        if self._task is not None:
-            await self._task
-        for _ in range(LAST_TRIES):
-            if await self.flush():
-                return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._close_s):
+                if self._task is not None:
+                    await self._task
+                for _ in range(LAST_TRIES):
+                    if await self.flush():
+                        return
         lost = Amounts()
         for sums in ((self._batch[1] if self._batch else {}), self._sums):
             for amounts in sums.values():
                 lost.add(amounts)
         _log.error(
-            "reports of spend will lack %d calls of %d nano-dollars: %r took no more. Budgets lack none.",
+            "reports of spend may lack %d calls of %d nano-dollars: %r took no more. Budgets lack none.",
             lost.requests,
             lost.cost_nanousd,
             self._spending,

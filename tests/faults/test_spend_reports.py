@@ -87,9 +87,9 @@ async def test_killed_it_loses_the_last_second_at_most_and_counts_nothing_twice(
     assert (await total(written)).cost_nanousd == found.cost_nanousd + again
 
 
-async def test_replicas_report_to_one_place_and_the_sums_are_those_of_their_outcomes(redis_url):
-    settings = config(state={"url": redis_url})
-    async with serving(settings) as one, serving(settings) as other:
+async def test_replicas_report_to_one_place_and_the_sums_are_those_of_their_outcomes(redis_url, tmp_path):
+    states = [{"url": redis_url, "journal": str(tmp_path / f"{number}.db")} for number in range(2)]
+    async with serving(config(state=states[0])) as one, serving(config(state=states[1])) as other:
         replicas = [one, other]
         cost = sum(await asyncio.gather(*(calls(replica.url, 20) for replica in replicas)))
         for replica in replicas:
