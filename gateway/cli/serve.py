@@ -43,8 +43,7 @@ def _say_ready(settings: Settings, url: str) -> None:
     """What to try next, for whoever started it by hand."""
     model = next(iter(settings.models), "MODEL")
     key = "$SLUICE_KEY" if settings.keys else "none"
-    admin_key = settings.server.admin_key
-    control_plane = f"\n  control plane: {url}/docs" if admin_key and admin_key.get_secret_value() else ""
+    control_plane = f"\n  control plane: {url}/docs" if settings.has_admins else ""
     print(
         f"""Sluice is ready at {url}
 

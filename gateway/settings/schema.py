@@ -39,3 +39,9 @@ class Settings(Section):
     def is_open(self) -> bool:
         """Whoever reaches the gateway may call."""
         return not self.keys and self.oidc is None and is_loopback(self.server.host)
+
+    @property
+    def has_admins(self) -> bool:
+        """Somebody is let into the control plane; else there is none."""
+        key = self.server.admin_key
+        return bool(self.admins) or bool(key and key.get_secret_value())
