@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib
 import logging
 import os
 import selectors
@@ -19,6 +20,7 @@ import signal
 import socket
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -46,6 +48,8 @@ QUEUE_WAITS_S = 1.0
 """The longest pause for which connections wait in the queue of a dead worker."""
 DRAIN_S = 30.0
 """How long workers may take beyond the grace time to deliver what they hold, before they are killed."""
+LOADED_AHEAD = ("gateway.state.redis.engine", "gateway.state.shared", "gateway.directory.redis", "gateway.spend.redis")
+"""What every worker is about to load, for they share a Redis: 10 MB and 0.1 s of each."""
 OWN_NUMBER = 0
 """No worker's: the parent's own figures are put down under it."""
 _log = logging.getLogger("sluice")
@@ -99,6 +103,8 @@ class Workers:
         self._places = [Place(number, listener) for number, listener in enumerate(listeners, 1)]
         self._folder = Path(tempfile.mkdtemp(prefix="sluice-metrics-"))
         # What is there already is shared with the workers, as long as nobody writes to it: the collector would.
+        for name in LOADED_AHEAD:
+            importlib.import_module(name)
         gc.collect()
         gc.freeze()
         try:
@@ -167,6 +173,7 @@ class Workers:
         place.link, theirs = socket.socketpair()
         place.pid, place.said, place.is_ready = None, b"", False
         place.started_at = time.monotonic()
+        assert threading.active_count() == 1, "a lock that another thread holds would never be free in the child"
         pid = os.fork()
         if pid == 0:
             os._exit(self._be(place, theirs))
