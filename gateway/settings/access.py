@@ -123,7 +123,7 @@ class Oidc(Section):
         default="", description="Where its public keys are. Empty: as its `/.well-known/openid-configuration` says."
     )
     algorithms: tuple[Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"], ...] = (
-        Field(default=("RS256", "ES256"), description="What tokens may be signed with. Never a shared secret.")
+        Field(default=("RS256", "ES256"), min_length=1, description="What tokens may be signed with.")
     )
     name_claim: Text = Field(
         default="sub", description="The claim that says who calls; logs and limits call it `oidc/` and that."
