@@ -39,7 +39,7 @@ def code_of(error: Exception) -> str:
 
 def refused(error: Exception) -> StoreUnavailable:
     """Of an error that Redis answered with."""
-    code = code_of(error)
+    code = "NOPERM" if "The user executing the script" in str(error) else code_of(error)
     if code in UNFIT:
         return StoreUnfit(UNFIT[code])
     return StoreUnavailable(PASSING.get(code) or f"Redis answered with an error: {str(error)[:200]}")

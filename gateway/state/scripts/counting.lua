@@ -70,7 +70,6 @@ local function change_spend(key, gone_at, spent, held)
     counter.held, counter.more_held = counter.held + held, counter.more_held + held
 end
 
--- Every command in here asks for memory. A server that has none, or may not write, refuses the first, and so the whole.
 local function write_counters()
     for key, counter in pairs(spends) do
         local has_changed = false

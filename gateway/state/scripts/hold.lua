@@ -10,9 +10,10 @@ local TAKEN, WITHDRAWN_BEFORE, HELD_ALREADY = 0, -1, -2
 local kept = {}
 
 local function hold(ids, records, first)
-    local claims, counters, count, by_reservation = {}, {}, 0, {}
-    for i = 1, #ids do
-        local record = records[first + i] or kept[ids[i]]
+    local claims, counters, count, by_reservation, twins = {}, {}, 0, {}, {}
+    for i, id in ipairs(ids) do
+        local record = records[first + i] or kept[id] or twins[id]
+        twins[id] = true
         if record then
             return {record == WITHDRAWN and WITHDRAWN_BEFORE or HELD_ALREADY}
         end

@@ -106,8 +106,13 @@ local function sweep()
     end
 end
 
--- Counters first: see there why. What asks for no memory comes last.
+-- A server that may not write, or is out of memory, refuses the first write of a script and none that follows it: so
+-- nothing is ever half done. What needs no memory comes first: settlements get through where holds do not.
 local function write()
+    if #removed > 0 then
+        redis.call('HDEL', OPEN, unpack(removed))
+        redis.call('ZREM', LEASES, unpack(removed))
+    end
     write_counters()
     for _, key in ipairs({OPEN, LATE}) do
         if #written[key] > 0 then
@@ -118,10 +123,6 @@ local function write()
         if #written[key] > 0 then
             redis.call('ZADD', key, unpack(written[key]))
         end
-    end
-    if #removed > 0 then
-        redis.call('HDEL', OPEN, unpack(removed))
-        redis.call('ZREM', LEASES, unpack(removed))
     end
     if #removed_late > 0 then
         redis.call('HDEL', LATE, unpack(removed_late))
