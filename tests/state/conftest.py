@@ -14,6 +14,7 @@ from gateway.state.sqlite import SqliteStore
 from tests.clock import FrozenClock
 from tests.state.redis.engine_store import EngineStore
 from tests.state.shared.engine import Engine, Link
+from tests.state.shared.over_redis import FrozenRedis
 
 STORES: dict[str, Callable[[FrozenClock, Path], Store]] = {
     "memory": lambda clock, folder: MemoryStore(clock),
@@ -24,11 +25,13 @@ STORES: dict[str, Callable[[FrozenClock, Path], Store]] = {
 MakeStore = Callable[[FrozenClock, Path], Store]
 
 
-@pytest.fixture(params=[*STORES, "redis"])
+@pytest.fixture(params=[*STORES, "redis", "shared over redis"])
 def make_store(request: pytest.FixtureRequest) -> MakeStore:
-    if request.param == "redis":
+    if "redis" in request.param:
         url = request.getfixturevalue("redis_url")
-        return lambda clock, folder: EngineStore(url, clock)
+        if request.param == "redis":
+            return lambda clock, folder: EngineStore(url, clock)
+        return lambda clock, folder: SharedStore(FrozenRedis(url, clock), folder / "state" / "journal.db", clock)
     return STORES[request.param]
 
 
