@@ -49,6 +49,14 @@ class Place:
         """The sum of all samples of that name."""
         return sum(value for (found, _), value in (await self.page()).items() if found == name)
 
+    async def counted(self, calls: int) -> None:
+        """Until all of them are: a client has its answer a moment sooner."""
+
+        async def are_all() -> bool:
+            return await self.figure("sluice_requests_total") >= calls
+
+        await self.until(are_all)
+
     async def until(self, condition, within_s: float = 10) -> None:
         """``condition`` is awaited again and again; an attempt that finds nobody does not count."""
         async with asyncio.timeout(within_s):
@@ -106,6 +114,7 @@ async def test_whoever_is_scraped_shows_the_figures_of_all(tmp_path):
         for client, share in zip(clients, shares, strict=True):
             for _ in range(share):
                 assert (await client.chat()).status == 200
+        await here.counted(sum(shares))
         pages = []
         for client in clients:
             client.get("/metrics")
@@ -145,6 +154,7 @@ async def test_many_clients_at_once_are_counted_to_the_last_one(tmp_path):
                     seen[answer.status] += 1
 
         await asyncio.gather(*(client(10) for _ in range(32)))
+        await here.counted(320)
         page = await here.page()
 
     assert seen == {200: 320}
@@ -161,6 +171,7 @@ async def test_a_worker_that_is_killed_is_replaced_and_no_counter_goes_back(tmp_
     async with place(tmp_path) as here:
         for _ in range(20):
             assert (await ask(here.url, CHAT, chat())).status == 200
+        await here.counted(20)
         before = await here.page()
         victim, other = here.workers
         victim.kill()
@@ -177,6 +188,7 @@ async def test_a_worker_that_is_killed_is_replaced_and_no_counter_goes_back(tmp_
         assert [key for key in counters if after.get(key, 0.0) < before[key]] == []
         for _ in range(20):
             assert (await ask(here.url, CHAT, chat())).status == 200
+        await here.counted(40)
         assert await here.figure("sluice_requests_total") == 40
     assert b"SIGKILL" in here.program.output
 
