@@ -12,7 +12,7 @@ import msgspec
 
 from gateway.catalog.catalog import Catalog
 from gateway.cli.config import add_config, usable_config
-from gateway.core.errors import InvalidRequest
+from gateway.core.errors import CallError, InvalidRequest
 from gateway.core.types import Endpoint
 
 
@@ -51,5 +51,11 @@ def run(args: argparse.Namespace) -> int:
     except InvalidRequest as error:
         print(f"sluice: {error}", file=sys.stderr)
         return 2
-    print(explain.table(explainer.decide(call)))
+    try:
+        decision = explainer.decide(call)
+    except CallError as error:
+        # Understood, and an answer: nobody would be asked.
+        print(f"sluice: {error}", file=sys.stderr)
+        return 1
+    print(explain.table(decision))
     return 0

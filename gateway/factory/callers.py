@@ -38,6 +38,8 @@ class Callers:
     async def aclose(self) -> None:
         await self.keys.aclose()
         await self.teams.aclose()
+        if self._tokens is not None:
+            await self._tokens[1].aclose()
 
     def _of(self, said: Oidc | None) -> Tokens | None:
         """The tokens of this provider, verified ones among them where it was asked for before."""

@@ -29,6 +29,8 @@ class Tokens(Protocol):
         """Raises InvalidKey, and NoTarget where it can't be told now."""
         ...
 
+    async def aclose(self) -> None: ...
+
 
 class Doors:
     """The Identity of a whole gateway. A secret is tried at the door that its form says, and at no other.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from gateway.core.ceilings import NO_CEILINGS, Ceilings
 from gateway.core.types import Caller
 from gateway.directory.records import KeyRecord, TeamRecord
@@ -37,7 +39,7 @@ def of_record(record: KeyRecord) -> Caller:
     """The caller of a key of the directory, with its own terms only."""
     return alone(
         record.name,
-        team=record.team,
+        team=record.team and sys.intern(record.team),
         models=record.models,
         regions=None if record.regions is None else frozenset(record.regions),
         tags=record.tags,
@@ -48,7 +50,7 @@ def of_record(record: KeyRecord) -> Caller:
 
 def in_team(own: Caller, team: TeamRecord) -> Caller:
     """``own`` with the terms of its team before its own: the widest scope is asked first."""
-    scope = f"team {team.name}"
+    scope = sys.intern(f"team {team.name}")
     return Caller(
         key=own.key,
         team=team.name,

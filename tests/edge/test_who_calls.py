@@ -14,7 +14,7 @@ from gateway.directory.records import AuditEntry, KeyRecord, Secret, TeamRecord
 from gateway.identity.secret import new_secret, public_id
 from tests.clock import MovableClock
 from tests.identity.provider import provider
-from tests.serving import serving
+from tests.serving import serving, yaml_of
 
 AUDIT = AuditEntry(at=0, by="test", action="test", subject="test")
 HELLO = {"model": "m", "messages": [{"role": "user", "content": "hello"}]}
@@ -92,6 +92,25 @@ async def test_limits_and_models_of_a_directory_s_key_and_its_team_hold():
         assert (refused.status_code, refused.json()["error"]["code"]) == (429, "insufficient_quota")
         assert "team poor" in refused.json()["error"]["message"]
         assert (await call(gateway, other)).status_code == 403
+
+
+async def test_another_configuration_keeps_what_is_known_of_keys_and_brings_its_own_teams(tmp_path):
+    file = tmp_path / "sluice.yaml"
+    async with serving(with_keys(teams={"lab": {"limits": {"rpm": 100}}}), file=file) as gateway:
+        directory = gateway.gateway.lasting.opened.directory
+        secret, _ = await make(directory, team="lab")
+        assert (await call(gateway, secret)).status_code == 200
+        directory.key = None  # it is not asked again
+
+        file.write_text(yaml_of(with_keys(teams={"lab": {"limits": {"rpm": 1}}})))
+        assert (await gateway.gateway.live.reload("test")).result == "in_force"
+        assert (await call(gateway, secret)).status_code == 429
+
+        file.write_text(yaml_of(with_keys()))
+        assert (await gateway.gateway.live.reload("test")).result == "in_force"
+        refused = await call(gateway, secret)
+        assert refused.status_code == 401
+        assert "team" in refused.json()["error"]["message"]
 
 
 async def test_open_access_lets_anyone_in_but_for_a_key_that_was_revoked_or_made_up():
