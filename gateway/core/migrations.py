@@ -14,16 +14,16 @@ Migrations = Sequence[Sequence[str]]
 """The statements that turn schema n into n + 1. A released one is never changed; a later need gets one of its own."""
 
 
-def migrate(db: sqlite3.Connection, path: Path, migrations: Migrations) -> None:
+def migrate(db: sqlite3.Connection, path: Path, migrations: Migrations, setting: str = "state.url") -> None:
     """Bring the file at ``path`` to the last schema, whole or not at all.
 
-    Raises StoreUnavailable for a file of another program or of a newer release, sqlite3.Error for a disk that takes no
-    write.
+    ``setting`` names it. Raises StoreUnavailable for a file of another program or of a newer release, sqlite3.Error for
+    a disk that takes no write.
     """
     with closing(db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")) as found:
         tables = {name for (name,) in found}
     if tables and "schema_version" not in tables:
-        raise StoreUnavailable(f"{path} is a database of some other program. Choose another file in state.url.")
+        raise StoreUnavailable(f"{path} is a database of some other program. Choose another file in {setting}.")
     with db:
         db.execute("BEGIN IMMEDIATE")
         db.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
@@ -32,7 +32,7 @@ def migrate(db: sqlite3.Connection, path: Path, migrations: Migrations) -> None:
         if version > len(migrations):
             raise StoreUnavailable(
                 f"{path} was written by a newer release (schema {version}, this one knows {len(migrations)}). "
-                "Run that release, or choose another file in state.url."
+                f"Run that release, or choose another file in {setting}."
             )
         for statement in chain.from_iterable(migrations[version:]):
             db.execute(statement)

@@ -69,4 +69,6 @@ def _shared(settings: Settings, clock: Clock, random: Random, client: Client, pa
 
     state, zone = settings.state, ZoneInfo(settings.server.timezone)
     engine = RedisEngine(client, clock, zone, deadline_s=state.deadline_ms / 1_000)
-    return SharedStore(engine, path, clock, zone, on_outage=state.on_outage, replicas=state.replicas, random=random)
+    # Each worker counts a share of its own.
+    replicas = state.replicas * settings.server.workers
+    return SharedStore(engine, path, clock, zone, on_outage=state.on_outage, replicas=replicas, random=random)

@@ -13,7 +13,8 @@ from pathlib import Path
 import msgspec
 
 from gateway.core.errors import StoreUnavailable
-from gateway.core.migrations import Migrations, migrate
+from gateway.core.migrations import Migrations
+from gateway.state.sqlite_file import SqliteFile
 from gateway.state.windows import DAY_S
 
 LARGEST = 2**63 - 1
@@ -29,6 +30,11 @@ SPEND = """
         PRIMARY KEY (counter, period)
     ) WITHOUT ROWID
 """
+
+IN_USE = (
+    "Stop that one or give this one a file of its own; gateways that are to share limits and budgets need a redis:// "
+    "store."
+)
 
 MIGRATIONS: Migrations = ((SPEND, "CREATE INDEX spend_by_end ON spend (ends_s)"),)
 
@@ -54,28 +60,19 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class Journal:
-    """One SQLite file, in WAL mode, each commit flushed to the disk.
-
-    A second process is kept out by a lock on a file beside it, ``<name>.lock``, which ends with the process that holds
-    it, however that ends. The database itself stays readable for others (backups, a shell).
-    """
+    """One SQLite file for one process."""
 
     def __init__(self, path: Path, *, busy_s: float = 1.0) -> None:
         self.path = path
-        self._busy_s = busy_s
-        self._lock: sqlite3.Connection | None = None
-        self._db: sqlite3.Connection | None = None
+        self._file = SqliteFile(path, MIGRATIONS, setting="state.url", in_use=IN_USE, busy_s=busy_s)
 
     def __repr__(self) -> str:
-        return f"<Journal {self.path} {'open' if self._db else 'closed'}>"
+        return f"<Journal {self.path} {'open' if self._file.is_open else 'closed'}>"
 
     def open(self, now_s: float, retention_s: float) -> Found:
         """Lock, migrate and recover the file. Raises StoreUnavailable, saying what to do; then nothing stays open."""
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = self._locked()
-            self._db = self._connect()
-            return _recover(self._db, now_s, retention_s)
+            return _recover(self._file.open(), now_s, retention_s)
         except (sqlite3.Error, OSError) as error:
             self.close()
             raise StoreUnavailable(
@@ -89,59 +86,22 @@ class Journal:
     def write(self, rows: Sequence[Row]) -> None:
         """All rows in one transaction. Raises sqlite3.Error; then none is written, and the next call starts afresh."""
         try:
-            db = self._db = self._db or self._connect()
-            with db:
+            with self._file.connection() as db:
                 db.executemany(
                     UPSERT, [(key, id, _fit(spent), _fit(held), end, less) for key, id, spent, held, end, less in rows]
                 )
         except sqlite3.Error:
-            # After an I/O error a connection may stay unusable; a new one costs nothing here.
-            self._disconnect()
+            self._file.disconnect()
             raise
 
     def prune(self, before_s: float) -> None:
         """Forget the windows that ended before ``before_s``. Raises sqlite3.Error."""
-        self._db = self._db or self._connect()
-        with self._db as db:
+        with self._file.connection() as db:
             db.execute("DELETE FROM spend WHERE ends_s < ?", (before_s,))
 
     def close(self) -> None:
         """Closing again does nothing."""
-        self._disconnect()
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
-
-    def _disconnect(self) -> None:
-        db, self._db = self._db, None
-        if db is not None:
-            db.close()
-
-    def _connect(self) -> sqlite3.Connection:
-        # The thread that opened it may end before the one that closes it; never two at a time.
-        db = sqlite3.connect(self.path, timeout=self._busy_s, check_same_thread=False)
-        try:
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = FULL")
-            migrate(db, self.path, MIGRATIONS)
-        except BaseException:
-            db.close()
-            raise
-        return db
-
-    def _locked(self) -> sqlite3.Connection:
-        lock = sqlite3.connect(f"{self.path}.lock", timeout=0, check_same_thread=False)
-        try:
-            lock.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
-            lock.close()
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
-                raise
-            raise StoreUnavailable(
-                f"{self.path} is in use by another running gateway. Stop that one or give this one a file of its own; "
-                "gateways that are to share limits and budgets need a redis:// store."
-            ) from None
-        return lock
+        self._file.close()
 
 
 def _recover(db: sqlite3.Connection, now_s: float, retention_s: float) -> Found:

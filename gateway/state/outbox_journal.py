@@ -75,7 +75,7 @@ class OutboxJournal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file = SqliteFile(path, MIGRATIONS, IN_USE)
+        self._file = SqliteFile(path, MIGRATIONS, setting="state.journal", in_use=IN_USE)
 
     def __repr__(self) -> str:
         return f"<OutboxJournal {self.path} {'open' if self._file.is_open else 'closed'}>"

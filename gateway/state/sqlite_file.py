@@ -17,12 +17,13 @@ class SqliteFile:
 
     A second process is kept out by a lock on a file beside it, ``<name>.lock``, which ends with the process that holds
     it, however that ends; ``in_use`` tells it what to do. The database itself stays readable for others (backups, a
-    shell).
+    shell). ``setting`` is where the file is named.
     """
 
-    def __init__(self, path: Path, migrations: Migrations, in_use: str, *, busy_s: float = 1.0) -> None:
+    def __init__(self, path: Path, migrations: Migrations, *, setting: str, in_use: str, busy_s: float = 1.0) -> None:
         self.path = path
         self._migrations = migrations
+        self._setting = setting
         self._in_use = in_use
         self._busy_s = busy_s
         self._lock: sqlite3.Connection | None = None
@@ -62,7 +63,7 @@ class SqliteFile:
         try:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
-            migrate(db, self.path, self._migrations)
+            migrate(db, self.path, self._migrations, self._setting)
         except BaseException:
             db.close()
             raise

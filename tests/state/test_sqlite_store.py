@@ -269,8 +269,8 @@ async def test_a_full_disk_stops_no_call_is_said_once_and_loses_nothing_once_it_
 
 async def test_a_file_that_another_program_locks_is_written_when_it_lets_go(path, clock, caplog):
     store = await opened(path, clock, retry_s=0.01)
-    store._journal._busy_s = 0.01
-    store._journal._disconnect()
+    store._journal._file._busy_s = 0.01
+    store._journal._file.disconnect()
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         await spend(store, "key", 5)
@@ -289,8 +289,8 @@ async def test_a_file_that_another_program_locks_is_written_when_it_lets_go(path
 
 async def test_what_the_disk_never_took_is_said_at_the_close(path, clock, caplog):
     store = await opened(path, clock, retry_s=0.01)
-    store._journal._busy_s = 0.01
-    store._journal._disconnect()
+    store._journal._file._busy_s = 0.01
+    store._journal._file.disconnect()
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         await spend(store, "key", 5)

@@ -323,3 +323,11 @@ async def test_a_file_that_is_no_journal_is_refused(tmp_path):
 
     with pytest.raises(StoreUnavailable, match="can't be used as the journal"):
         await made(tmp_path).start()
+
+
+async def test_a_database_of_another_program_is_left_alone(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as other:
+        other.execute("CREATE TABLE theirs (x)")
+
+    with pytest.raises(StoreUnavailable, match=r"some other program.*state\.journal"):
+        await made(tmp_path).start()
