@@ -27,6 +27,7 @@ from gateway.core.clock import SystemClock
 from gateway.core.money import NANOUSD
 from gateway.directory.records import AuditEntry, KeyRecord, Secret
 from gateway.directory.redis import RedisDirectory
+from gateway.directory.rules import BATCH
 from gateway.identity.keys import digest
 from gateway.identity.secret import new_secret
 from gateway.state.redis.connect import connect
@@ -59,8 +60,8 @@ async def make_keys(url: str, count: int) -> list[str]:
         for number, secret in enumerate(secrets)
     ]
     entry = AuditEntry(at=0.0, by="bench", action="key.create", subject="many")
-    for start in range(0, count, 1_000):
-        await directory.put_keys(records[start : start + 1_000], entry)
+    for start in range(0, count, BATCH):
+        await directory.put_keys(records[start : start + BATCH], entry)
     await client.aclose()
     return secrets
 

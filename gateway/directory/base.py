@@ -76,6 +76,13 @@ class Directory(Protocol):
         """The audit log, the latest first, from below the id ``before``; the last AUDITED entries or so are kept."""
         ...
 
+    @property
+    def told_until(self) -> float:
+        """Listeners have been told of every change that was made before this moment, by the monotonic clock: what was
+        read earlier and not spoken of since is as it was read. Minus infinity while that can't be said.
+        """
+        ...
+
     def subscribe(self, listener: Listener) -> None:
         """Tell ``listener`` of every change from now on, this process's own among them.
 

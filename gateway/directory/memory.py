@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right, insort
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -86,6 +87,11 @@ class MemoryDirectory:
     async def audit(self, *, before: str = "", limit: int = 100) -> Sequence[AuditEntry]:
         below = before_number(before)
         return tuple(islice((entry for entry in reversed(self._entries) if int(entry.id) < below), limit))
+
+    @property
+    def told_until(self) -> float:
+        """Always now: a change is told before its verb returns."""
+        return math.inf
 
     def subscribe(self, listener: Listener) -> None:
         self._listeners.add(listener)

@@ -24,7 +24,7 @@ def open_directory(url: str, client: Client | None, clock: Clock, *, sleep: Slee
     if scheme == "memory":
         return MemoryDirectory()
     if scheme == "sqlite":
-        return SqliteDirectory(directory_path(Path(rest[1:])), sleep=sleep)
+        return SqliteDirectory(directory_path(Path(rest[1:])), clock, sleep=sleep)
     if client is None:
         raise ValueError(f"a directory of {scheme}:// needs a client")
     from gateway.directory.redis import RedisDirectory  # noqa: PLC0415  it takes a while, and few need it

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
@@ -59,6 +60,8 @@ class Subscription:
         self._compare_at = 0.0
         self._pause_s = FIRST_PAUSE_S
         self.is_listening = False
+        self.told_until = -math.inf
+        """As Directory.told_until."""
 
     def __repr__(self) -> str:
         return f"<Subscription {'' if self.is_listening else 'not '}listening, change {self._seen}>"
@@ -113,11 +116,14 @@ class Subscription:
             self._tell_success()
 
     async def _compare(self) -> None:
-        self._compare_at = self._monotonic() + COMPARE_S
+        now = self._monotonic()
+        self._compare_at = now + COMPARE_S
         version = await self._version()
         if not self._due <= self._seen <= version:
             raise Deaf
         self._due = version
+        if self._seen == version:
+            self.told_until = now
 
     def _tell_success(self) -> None:
         if not self.is_listening and self._pause_s > FIRST_PAUSE_S:

@@ -114,6 +114,10 @@ class RedisDirectory:
             found = await self._client.execute_command("XREVRANGE", AUDIT, last, "-", "COUNT", limit)
             return tuple(_numbered(id, fields) for id, fields in found)
 
+    @property
+    def told_until(self) -> float:
+        return self._news.told_until
+
     def subscribe(self, listener: Listener) -> None:
         self._listeners.add(listener)
 

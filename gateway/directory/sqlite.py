@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ from typing import TypeVar
 
 import msgspec
 
-from gateway.core.clock import Sleep
+from gateway.core.clock import Clock, Sleep, SystemClock
 from gateway.core.errors import StoreUnavailable
 from gateway.directory.base import KeyPage, Listener
 from gateway.directory.file import DirectoryFile
@@ -39,14 +40,18 @@ class SqliteDirectory:
     every ``poll_s``. One thread does all that blocks.
     """
 
-    def __init__(self, path: Path, *, poll_s: float = POLL_S, sleep: Sleep = asyncio.sleep) -> None:
+    def __init__(
+        self, path: Path, clock: Clock | None = None, *, poll_s: float = POLL_S, sleep: Sleep = asyncio.sleep
+    ) -> None:
         self._file = DirectoryFile(path)
+        self._monotonic = (clock or SystemClock()).monotonic
         self._poll_s = poll_s
         self._sleep = sleep
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sluice-directory")
         self._listeners = Listeners()
         self._polling: asyncio.Task[None] | None = None
         self._is_deaf = False
+        self._told_until = -math.inf
 
     def __repr__(self) -> str:
         return f"<SqliteDirectory {self._file!r}>"
@@ -89,6 +94,10 @@ class SqliteDirectory:
         below = before_number(before)
         return await self._do(lambda: self._file.audit(below, limit))
 
+    @property
+    def told_until(self) -> float:
+        return self._told_until
+
     def subscribe(self, listener: Listener) -> None:
         self._listeners.add(listener)
 
@@ -119,6 +128,7 @@ class SqliteDirectory:
     async def _poll(self) -> None:
         while True:
             await self._sleep(self._poll_s)
+            asked_at = self._monotonic()
             try:
                 changes = await self._do(self._file.news)
             except StoreUnavailable as error:
@@ -129,3 +139,4 @@ class SqliteDirectory:
             self._is_deaf = False
             for change in changes:
                 self._listeners.tell(change)
+            self._told_until = asked_at

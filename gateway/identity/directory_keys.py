@@ -1,7 +1,8 @@
 """The keys of the directory, each looked up once and remembered.
 
-What is remembered is believed for ``REFRESH_S``; then it is read again on the side while calls go on with it, and after
-``STALE_S`` calls wait for that. News of a change makes it stale at once. So a revocation holds from the next call on,
+What is remembered is believed for ``REFRESH_S`` after it was read, or after the directory last knew that all news had
+come; then it is read again on the side while calls go on with it, and after ``STALE_S`` calls wait for that. News of a
+change makes it stale at once. So a revocation holds from the next call on,
 and within 30 s where its news was lost. While the directory is out, all that is remembered stays good, however old, but
 for what is known to be revoked: an outage is never a 401 (docs/decisions/0025-who-calls.md).
 """
@@ -82,8 +83,7 @@ class DirectoryKeys:
         if (
             key is not None
             and compare_digest(key.sha256, digest)
-            and self._monotonic() < key.confirmed_at + REFRESH_S
-            and key.round == self._round
+            and self._is_fresh(key, self._monotonic())
             and key.teams_version == self._teams.version
             and (key.expires_at is None or self._time() < key.expires_at)
             and not key.is_revoked
@@ -167,7 +167,7 @@ class DirectoryKeys:
     def _is_believed(self, id: bytes, key: CachedKey) -> bool:
         """What is remembered of ``key`` can be told without a look. Old, it is read again on the side."""
         now = self._monotonic()
-        if key.round == self._round and now < key.confirmed_at + REFRESH_S:
+        if self._is_fresh(key, now):
             return True
         if self._is_out:
             if now >= self._ask_again_at:
@@ -177,6 +177,13 @@ class DirectoryKeys:
             return False
         self._begin(id, is_known=True)
         return True
+
+    def _is_fresh(self, key: CachedKey, now: float) -> bool:
+        """It was read lately, or later changes would have been told: then 100,000 keys need no look-up to stay."""
+        if key.round != self._round:
+            return False
+        read_at = key.confirmed_at
+        return now < read_at + REFRESH_S or (read_at != NEVER and now < self._directory.told_until + REFRESH_S)
 
     def _told(self, key: CachedKey, digest: bytes) -> Caller | None:
         """Who calls with the secret of this ``digest``; None if it isn't one of ``key``'s, or its team can't be told.

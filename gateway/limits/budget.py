@@ -19,15 +19,17 @@ class Budget(msgspec.Struct, frozen=True):
     measure: ClassVar[str] = "budget"
     scope: str
     rule: Spend
-    name: str
     key: str
 
     @classmethod
     def of(cls, scope: str, nanousd: int, per: Window, on_outage: Outage = "local") -> Budget:
-        window = "total" if per == "total" else f"per {per}"
-        name = f"the ${usd(nanousd)} {window} budget of {named(scope)}"
         # Its amount is no part of the key: a budget that is changed goes on from what was spent.
-        return cls(scope=scope, rule=Spend(nanousd, per, on_outage), name=name, key=counter_key(scope, f"usd:{per}"))
+        return cls(scope=scope, rule=Spend(nanousd, per, on_outage), key=counter_key(scope, f"usd:{per}"))
+
+    @property
+    def name(self) -> str:
+        window = "total" if self.rule.per == "total" else f"per {self.rule.per}"
+        return f"the ${usd(self.rule.limit)} {window} budget of {named(self.scope)}"
 
     def amount(self, consumption: Consumption) -> int:
         return consumption.cost_nanousd

@@ -18,14 +18,17 @@ class Concurrency(msgspec.Struct, frozen=True):
     measure: ClassVar[str] = "concurrency"
     scope: str
     rule: Slots
-    name: str
     key: str
     one: Claim
 
     @classmethod
     def of(cls, scope: str, concurrency: int, on_outage: Outage = "local") -> Concurrency:
         rule, key = Slots(concurrency, on_outage=on_outage), counter_key(scope, "concurrency")
-        return cls(scope=scope, rule=rule, name=f"concurrency of {named(scope)}", key=key, one=Claim(key, rule, 1))
+        return cls(scope=scope, rule=rule, key=key, one=Claim(key, rule, 1))
+
+    @property
+    def name(self) -> str:
+        return f"concurrency of {named(self.scope)}"
 
     def amount(self, consumption: Consumption) -> int:  # noqa: ARG002  a call is one call
         return 1

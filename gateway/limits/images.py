@@ -18,15 +18,15 @@ class ImagesPerMinute(msgspec.Struct, frozen=True):
     measure: ClassVar[str] = "images"
     scope: str
     rule: Rate
-    name: str
     key: str
 
     @classmethod
     def of(cls, scope: str, images_per_minute: int, on_outage: Outage = "local") -> ImagesPerMinute:
-        name = f"images_per_minute of {named(scope)}"
-        return cls(
-            scope=scope, rule=Rate(images_per_minute, on_outage=on_outage), name=name, key=counter_key(scope, "images")
-        )
+        return cls(scope=scope, rule=Rate(images_per_minute, on_outage=on_outage), key=counter_key(scope, "images"))
+
+    @property
+    def name(self) -> str:
+        return f"images_per_minute of {named(self.scope)}"
 
     def amount(self, consumption: Consumption) -> int:
         return consumption.images

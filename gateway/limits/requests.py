@@ -18,14 +18,17 @@ class RequestsPerMinute(msgspec.Struct, frozen=True):
     measure: ClassVar[str] = "requests"
     scope: str
     rule: Rate
-    name: str
     key: str
     one: Claim
 
     @classmethod
     def of(cls, scope: str, rpm: int, on_outage: Outage = "local") -> RequestsPerMinute:
         rule, key = Rate(rpm, on_outage=on_outage), counter_key(scope, "rpm")
-        return cls(scope=scope, rule=rule, name=f"rpm of {named(scope)}", key=key, one=Claim(key, rule, 1))
+        return cls(scope=scope, rule=rule, key=key, one=Claim(key, rule, 1))
+
+    @property
+    def name(self) -> str:
+        return f"rpm of {named(self.scope)}"
 
     def amount(self, consumption: Consumption) -> int:
         return consumption.requests

@@ -18,7 +18,6 @@ class TokensPerMinute(msgspec.Struct, frozen=True):
     measure: ClassVar[str] = "tokens"
     scope: str
     rule: Rate
-    name: str
     key: str
 
     @classmethod
@@ -26,9 +25,12 @@ class TokensPerMinute(msgspec.Struct, frozen=True):
         return cls(
             scope=scope,
             rule=Rate(tpm, on_outage=on_outage),
-            name=f"tpm of {named(scope)}",
             key=counter_key(scope, "tpm"),
         )
+
+    @property
+    def name(self) -> str:
+        return f"tpm of {named(self.scope)}"
 
     def amount(self, consumption: Consumption) -> int:
         return consumption.tokens

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from hashlib import sha256
 
 from msgspec.structs import replace
@@ -29,6 +30,9 @@ class WatchedDirectory(MemoryDirectory):
         self.is_out = self.is_mute = False
         self.gate = asyncio.Event()
         self.gate.set()
+
+    told_until = -math.inf
+    """Nobody says that all news have come, unless a test does."""
 
     async def key(self, id):
         self.asked.append(id)
