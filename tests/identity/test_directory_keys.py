@@ -14,7 +14,7 @@ from gateway.directory.news import EVERYTHING
 from gateway.identity.secret import ID, PREFIX, is_ours, new_secret, public_id
 from tests.identity.scene import AUDIT, Scene, hashed, settle
 
-OTHER = new_secret()
+OTHER = "sk-sl-AaGgEt9ko5gm-" + "ap9JPYuEtMnbs6ErsNGUukTgR4IQ3YbeTPmthN9mULK"
 
 
 async def refusal(scene, secret):
