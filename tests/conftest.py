@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.redis_cluster import ClusterOfServers
 from tests.redis_server import RedisServer
 
 
@@ -22,3 +23,17 @@ def redis_url(shared_redis_server: RedisServer) -> str:
     with shared_redis_server.client() as client:
         client.flushall()
     return shared_redis_server.url
+
+
+@pytest.fixture(scope="session")
+def shared_redis_cluster() -> Iterator[ClusterOfServers]:
+    """As ``shared_redis_server``, of three nodes."""
+    with ClusterOfServers() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def redis_cluster_url(shared_redis_cluster: ClusterOfServers) -> str:
+    """The URL of an empty cluster."""
+    shared_redis_cluster.flush()
+    return shared_redis_cluster.url

@@ -46,6 +46,8 @@ class RedisServer:
         program = need_redis_server()
         self.folder = Path(tempfile.mkdtemp(prefix="redis-"))
         self.password = password
+        self.options = dict(zip(options[::2], options[1::2], strict=False))
+        """As they were given, by name."""
         self._options = [program]
         if "--sentinel" in options:  # which keeps what it learns in its own file, and no data
             conf = self.folder / "sentinel.conf"

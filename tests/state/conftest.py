@@ -13,8 +13,8 @@ from gateway.state.shared import SharedStore
 from gateway.state.sqlite import SqliteStore
 from tests.clock import FrozenClock
 from tests.state.redis.engine_store import EngineStore
+from tests.state.redis.frozen_redis import FrozenRedis
 from tests.state.shared.engine import Engine, Link
-from tests.state.shared.over_redis import FrozenRedis
 
 STORES: dict[str, Callable[[FrozenClock, Path], Store]] = {
     "memory": lambda clock, folder: MemoryStore(clock),
@@ -25,11 +25,11 @@ STORES: dict[str, Callable[[FrozenClock, Path], Store]] = {
 MakeStore = Callable[[FrozenClock, Path], Store]
 
 
-@pytest.fixture(params=[*STORES, "redis", "shared over redis"])
+@pytest.fixture(params=[*STORES, "redis", "redis cluster", "shared over redis"])
 def make_store(request: pytest.FixtureRequest) -> MakeStore:
     if "redis" in request.param:
-        url = request.getfixturevalue("redis_url")
-        if request.param == "redis":
+        url = request.getfixturevalue("redis_cluster_url" if "cluster" in request.param else "redis_url")
+        if "shared" not in request.param:
             return lambda clock, folder: EngineStore(url, clock)
         return lambda clock, folder: SharedStore(FrozenRedis(url, clock), folder / "state" / "journal.db", clock)
     return STORES[request.param]

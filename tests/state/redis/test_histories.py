@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from typing import Any, ClassVar
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
@@ -14,10 +15,12 @@ from gateway.core.errors import StoreUnavailable
 from gateway.state.base import Claim, Refusal, Reservation, Slots, Spend
 from gateway.state.redis.connect import connect
 from gateway.state.redis.engine import RedisEngine
+from gateway.state.redis.rows import tag_of
+from gateway.state.redis.servers import HOME
 from gateway.state.remote import Charge, Delivery, Settlement, Withdrawal
 from gateway.state.windows import TOTAL, window
 from tests.clock import FrozenClock
-from tests.state.redis.engine_store import PATIENT_S, TIME
+from tests.state.redis.frozen_redis import PATIENT_S, TIME, empty, tell_time
 
 LEASE_S, HOLD_LEASE_S = 15, 60
 BUDGETS = [
@@ -77,7 +80,7 @@ class Replicas(RuleBasedStateMachine):
         for _ in range(2):
             self.clients.append(self.client())
             self.engines.append(self.engine(self.clients[-1]))
-        await self.clients[0].flushdb()
+        await empty(self.clients[0])
         await self.tell_time()
         for engine in self.engines:
             await engine.start()
@@ -94,7 +97,7 @@ class Replicas(RuleBasedStateMachine):
         return self.runner.run(work)
 
     async def tell_time(self) -> None:
-        await self.clients[0].set("test:now", int(self.clock.time() * 1_000))
+        await tell_time(self.clients[0], self.clock, {HOME, *(tag_of(claim.key) for claim in [*BUDGETS, SLOTS])})
 
     @property
     def now(self) -> float:
@@ -248,12 +251,13 @@ class Replicas(RuleBasedStateMachine):
             await client.aclose()
 
 
-def test_any_history_of_replicas_keeps_the_books(redis_url):
-    machine = type("Replicas", (Replicas,), {"url": redis_url})
+@pytest.mark.parametrize(("kind", "examples"), [("redis_url", 60), ("redis_cluster_url", 25)])
+def test_any_history_of_replicas_keeps_the_books(kind, examples, request):
+    machine = type("Replicas", (Replicas,), {"url": request.getfixturevalue(kind)})
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=60,
+            max_examples=examples,
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
