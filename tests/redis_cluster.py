@@ -63,6 +63,19 @@ class ClusterOfServers:
             except redis.RedisError:
                 return False
 
+    def take_over(self, replica: RedisServer) -> None:
+        """Make a replica the master. The others may not vote for it at first: they don't know yet what it is."""
+        with replica.client() as told:
+
+            def is_master() -> bool:
+                if told.info("replication")["role"] == "master":
+                    return True
+                told.execute_command("CLUSTER", "FAILOVER")
+                time.sleep(0.5)
+                return False
+
+            self.until(is_master)
+
     def flush(self) -> None:
         for node in self.nodes:
             with node.client() as told:
