@@ -22,12 +22,11 @@ from typing import Any, Self
 
 import msgspec
 import psutil  # type: ignore[import-untyped]  # has no types of its own
-import uvicorn
 import uvloop
 
 from gateway.catalog.catalog import Catalog
 from gateway.factory.gateway import Gateway, running_gateway
-from gateway.factory.server import Server
+from gateway.factory.server import Server, uvicorn_config
 from gateway.settings import load
 from gateway.state.memory import MemoryStore
 from gateway.telemetry.log_writer import LogWriter
@@ -174,15 +173,6 @@ async def _serve(path: Path) -> None:
     ticker = Ticker()
     try:
         async with running_gateway(settings, catalog=Catalog.load(), log_writer=writer) as gateway:
-            config = uvicorn.Config(
-                gateway.app,
-                http="httptools",
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                timeout_graceful_shutdown=1,
-            )
             loop = asyncio.get_running_loop()
             url = f"http://127.0.0.1:{listener.getsockname()[1]}"
 
@@ -190,7 +180,9 @@ async def _serve(path: Path) -> None:
                 threading.Thread(target=_obey, args=(gateway, ticker, loop), daemon=True).start()
                 print(json.dumps({"url": url}), flush=True)
 
-            await Server(config, gateway, ready).serve(sockets=[listener])
+            # Whoever measures has gone when it ends: nobody needs notice.
+            alone = settings.server.model_copy(update={"notice_s": 0, "shutdown_grace_s": 1})
+            await Server(uvicorn_config(gateway), gateway, alone, ready).serve(sockets=[listener])
     finally:
         ticker.stop()
         writer.close()

@@ -25,9 +25,9 @@ from bench.shared import redis
 from gateway.core.ceilings import Allowance, Ceilings
 from gateway.core.clock import SystemClock
 from gateway.core.money import NANOUSD
+from gateway.directory.base import BATCH
 from gateway.directory.records import AuditEntry, KeyRecord, Secret
 from gateway.directory.redis import RedisDirectory
-from gateway.directory.rules import BATCH
 from gateway.identity.keys import digest
 from gateway.identity.secret import new_secret
 from gateway.state.redis.connect import connect

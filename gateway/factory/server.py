@@ -169,7 +169,7 @@ async def _serve(
 ) -> None:
     async with AsyncExitStack() as running:
         gateway = await running.enter_async_context(starting)
-        server = Server(_uvicorn(gateway), gateway, settings, on_ready, is_worker=worker is not None)
+        server = Server(uvicorn_config(gateway), gateway, settings, on_ready, is_worker=worker is not None)
         if worker is not None:
             if worker.takes_over:
                 # What the others have in force by now, not what the parent was started with.
@@ -179,7 +179,7 @@ async def _serve(
         await server.serve(sockets=[listener])
 
 
-def _uvicorn(gateway: Gateway) -> uvicorn.Config:
+def uvicorn_config(gateway: Gateway) -> uvicorn.Config:
     return uvicorn.Config(
         gateway.app,
         http=ClientConnection,
