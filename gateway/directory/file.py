@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.core.migrations import Migrations, migrate
+from gateway.core.sqlite import Migrations, SqliteFile
 from gateway.directory.base import AUDITED
 from gateway.directory.news import EVERYTHING
 from gateway.directory.records import AuditEntry, Change, KeyRecord, TeamRecord
@@ -53,18 +53,17 @@ _entry = msgspec.json.Decoder(AuditEntry).decode
 
 
 class DirectoryFile:
-    """One SQLite file, in WAL mode, each commit flushed to the disk. After an error it is opened afresh."""
+    """The directory's records and audit log in one SQLite file."""
 
     def __init__(self, path: Path, *, busy_s: float = 0.8) -> None:
         self.path = path
-        self._busy_s = busy_s
-        self._db: sqlite3.Connection | None = None
+        self._file = SqliteFile(path, MIGRATIONS, busy_s=busy_s)
         self._data_version = -1
         self._seen: int | None = None
         """The last entry whose change was told; None before the first look."""
 
     def __repr__(self) -> str:
-        return f"{self.path} {'open' if self._db else 'closed'}"
+        return repr(self._file)
 
     def open(self) -> None:
         """Raises StoreUnavailable, sqlite3.Error, OSError."""
@@ -73,9 +72,7 @@ class DirectoryFile:
                 self._seen = _last_entry(db)
 
     def close(self) -> None:
-        db, self._db = self._db, None
-        if db is not None:
-            db.close()
+        self._file.close()
 
     def key(self, id: str) -> KeyRecord | None:
         return next(self._read(_key, "SELECT record FROM keys WHERE id = ?", id), None)
@@ -172,29 +169,16 @@ class DirectoryFile:
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
-        if self._db is None:
-            self._db = self._connect()
+        if not self._file.is_open:
             self._data_version = -1
+        db = self._file.open()
         try:
-            yield self._db
+            yield db
         except sqlite3.Error as error:
-            # After an I/O error a connection may stay unusable, and a new one costs little: but while somebody else
-            # writes, the old one can read, and a new one waits for them.
+            # While somebody else writes, this connection can read, and a new one would wait for them.
             if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY:
-                self.close()
+                self._file.disconnect()
             raise
-
-    def _connect(self) -> sqlite3.Connection:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        db = sqlite3.connect(self.path, timeout=self._busy_s, check_same_thread=False)
-        try:
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = FULL")
-            migrate(db, self.path, MIGRATIONS)
-        except BaseException:
-            db.close()
-            raise
-        return db
 
 
 def _owner(db: sqlite3.Connection, name: str) -> str | None:

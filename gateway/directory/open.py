@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.core.clock import Clock, Sleep
+from gateway.core.sqlite import beside
 from gateway.directory.base import Directory
 from gateway.directory.memory import MemoryDirectory
-from gateway.directory.sqlite import SqliteDirectory, directory_path
+from gateway.directory.sqlite import SqliteDirectory
 
 if TYPE_CHECKING:
     from gateway.directory.script import Client
@@ -24,7 +25,7 @@ def open_directory(url: str, client: Client | None, clock: Clock, *, sleep: Slee
     if scheme == "memory":
         return MemoryDirectory()
     if scheme == "sqlite":
-        return SqliteDirectory(directory_path(Path(rest[1:])), clock, sleep=sleep)
+        return SqliteDirectory(beside(Path(rest[1:]), "directory"), clock, sleep=sleep)
     if client is None:
         raise ValueError(f"a directory of {scheme}:// needs a client")
     from gateway.directory.redis import RedisDirectory  # noqa: PLC0415  it takes a while, and few need it

@@ -30,11 +30,6 @@ DEADLINE_S = 1.0
 POLL_S = 0.5
 
 
-def directory_path(state: Path) -> Path:
-    """The file beside the state's: ``data/sluice.db`` has ``data/sluice-directory.db``."""
-    return state.with_name(f"{state.stem}-directory{state.suffix}")
-
-
 class SqliteDirectory:
     """A Directory in one SQLite file. Several processes may use it at once: each looks for the changes of the others
     every ``poll_s``. One thread does all that blocks.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from gateway.core.clock import Clock
+from gateway.core.sqlite import beside
 from gateway.settings import Settings
 from gateway.spend.base import Spending
 from gateway.spend.memory import MemorySpending
@@ -56,9 +57,7 @@ async def running_reporter(spending: Spending, settings: Settings) -> AsyncItera
 
 def spend_file(settings: Settings) -> Path:
     """Where a ``sqlite://`` store has its reports."""
-    from gateway.spend.sqlite import spend_path
-
-    return spend_path(Path(settings.state.url.get_secret_value().removeprefix("sqlite:///")))
+    return beside(Path(settings.state.url.get_secret_value().removeprefix("sqlite:///")), "spend")
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from gateway.core.clock import Clock
+from gateway.core.sqlite import beside
 from gateway.factory.worker import Worker
 from gateway.settings import Settings
 from gateway.state.base import Store
@@ -60,7 +61,7 @@ async def running_store(
 def journal(settings: Settings, worker: Worker | None) -> Path:
     """Where this process keeps what a shared store has not taken yet; whoever takes its place finds it there."""
     path = Path(settings.state.journal)
-    return path if worker is None else path.with_name(f"{path.stem}-{worker.number}{path.suffix}")
+    return path if worker is None else beside(path, str(worker.number))
 
 
 def _shared(settings: Settings, clock: Clock, random: Random, client: Client, path: Path) -> Store:
@@ -71,4 +72,4 @@ def _shared(settings: Settings, clock: Clock, random: Random, client: Client, pa
     engine = RedisEngine(client, clock, zone, deadline_s=state.deadline_ms / 1_000)
     # Each worker counts a share of its own.
     replicas = state.replicas * settings.server.workers
-    return SharedStore(engine, path, clock, zone, on_outage=state.on_outage, replicas=replicas, random=random)
+    return SharedStore(engine, path, clock, zone, replicas=replicas, random=random)

@@ -14,7 +14,7 @@ import msgspec
 
 from gateway.core.clock import Clock
 from gateway.core.errors import StoreUnavailable
-from gateway.core.migrations import Migrations, migrate
+from gateway.core.sqlite import Migrations, SqliteFile
 from gateway.spend.base import AMOUNTS, BATCH_KEPT_S, Amounts, Cell, Group, Query, Report
 from gateway.spend.days import first_kept
 
@@ -54,31 +54,24 @@ _EACH_TAG = "FROM spend LEFT JOIN json_each(spend.tags) AS tag WHERE day BETWEEN
 _HAS_TAG = " AND CASE ? WHEN '' THEN tags = '[]' ELSE EXISTS (SELECT 1 FROM json_each(tags) WHERE value = ?) END"
 
 
-def spend_path(state: Path) -> Path:
-    """The file beside the state's: ``data/sluice.db`` has ``data/sluice-spend.db``."""
-    return state.with_name(f"{state.stem}-spend{state.suffix}")
-
-
 class SqliteSpending:
-    """A Spending in one SQLite file, in WAL mode, each batch flushed to the disk.
+    """A Spending in one SQLite file. Each batch is on the disk when ``add`` returns.
 
     One thread does all that blocks. Others may read the file meanwhile, and even write it: the command ``sluice spend``
     does, while a gateway runs.
     """
 
     def __init__(self, path: Path, clock: Clock, *, busy_s: float = 1.0) -> None:
-        self._path = path
+        self._file = SqliteFile(path, MIGRATIONS, busy_s=busy_s)
         self._clock = clock
-        self._busy_s = busy_s
-        self._db: sqlite3.Connection | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sluice-spend")
         self._pruned = ""
 
     def __repr__(self) -> str:
-        return f"<SqliteSpending {self._path} {'open' if self._db else 'closed'}>"
+        return f"<SqliteSpending {self._file!r}>"
 
     async def start(self) -> None:
-        await self._blocking(self._open)
+        await self._blocking(self._file.open)
 
     async def add(self, batch_id: str, rows: Mapping[Cell, Amounts]) -> None:
         await self._blocking(lambda: self._add(batch_id, rows))
@@ -87,7 +80,7 @@ class SqliteSpending:
         return await self._blocking(lambda: self._report(query))
 
     async def aclose(self) -> None:
-        await self._blocking(self._close)
+        await self._blocking(self._file.close)
         self._thread.shutdown(wait=False)
 
     async def _blocking(self, work: Callable[[], T]) -> T:
@@ -95,40 +88,20 @@ class SqliteSpending:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
         except (sqlite3.Error, OSError) as error:
             raise StoreUnavailable(
-                f"{self._path} can't be used for reports of spend: {error}. Check that its folder is writable, that "
-                "the disk has room and that no other program has the file locked."
+                f"{self._file.path} can't be used for reports of spend: {error}. Check that its folder is writable, "
+                "that the disk has room and that no other program has the file locked."
             ) from error
 
     # What follows runs in the thread.
 
-    def _open(self) -> sqlite3.Connection:
-        if self._db is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            db = sqlite3.connect(self._path, timeout=self._busy_s, check_same_thread=False)
-            try:
-                db.execute("PRAGMA journal_mode = WAL")
-                db.execute("PRAGMA synchronous = FULL")
-                migrate(db, self._path, MIGRATIONS)
-            except BaseException:
-                db.close()
-                raise
-            self._db = db
-        return self._db
-
-    def _close(self) -> None:
-        db, self._db = self._db, None
-        if db is not None:
-            db.close()
-
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        db = self._open()
+        db = self._file.open()
         try:
             with db:
                 yield db
         except sqlite3.Error:
-            # After an I/O error a connection may stay unusable; a new one costs nothing here.
-            self._close()
+            self._file.disconnect()
             raise
 
     def _add(self, batch_id: str, rows: Mapping[Cell, Amounts]) -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 import msgspec
 
 from gateway.core.errors import StoreUnavailable
-from gateway.core.migrations import Migrations
-from gateway.state.sqlite_file import SqliteFile
+from gateway.core.sqlite import Migrations
+from gateway.state.locked_file import LockedFile
 from gateway.state.windows import DAY_S
 
 LARGEST = 2**63 - 1
@@ -64,10 +64,10 @@ class Journal:
 
     def __init__(self, path: Path, *, busy_s: float = 1.0) -> None:
         self.path = path
-        self._file = SqliteFile(path, MIGRATIONS, setting="state.url", in_use=IN_USE, busy_s=busy_s)
+        self._file = LockedFile(path, MIGRATIONS, setting="state.url", in_use=IN_USE, busy_s=busy_s)
 
     def __repr__(self) -> str:
-        return f"<Journal {self.path} {'open' if self._file.is_open else 'closed'}>"
+        return f"<Journal {self._file!r}>"
 
     def open(self, now_s: float, retention_s: float) -> Found:
         """Lock, migrate and recover the file. Raises StoreUnavailable, saying what to do; then nothing stays open."""

@@ -12,9 +12,9 @@ from pathlib import Path
 import msgspec
 
 from gateway.core.errors import StoreUnavailable
-from gateway.core.migrations import Migrations
+from gateway.core.sqlite import Migrations
+from gateway.state.locked_file import LockedFile
 from gateway.state.remote import Delivery
-from gateway.state.sqlite_file import SqliteFile
 from gateway.state.windows import DAY_S
 
 LARGEST = 2**63 - 1
@@ -75,10 +75,10 @@ class OutboxJournal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file = SqliteFile(path, MIGRATIONS, setting="state.journal", in_use=IN_USE)
+        self._file = LockedFile(path, MIGRATIONS, setting="state.journal", in_use=IN_USE)
 
     def __repr__(self) -> str:
-        return f"<OutboxJournal {self.path} {'open' if self._file.is_open else 'closed'}>"
+        return f"<OutboxJournal {self._file!r}>"
 
     def open(self, now_s: float) -> Found:
         """Raises StoreUnavailable, saying what to do; then nothing stays open."""

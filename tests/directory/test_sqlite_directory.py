@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
 from gateway.core.errors import StoreUnavailable
 from gateway.directory.memory import MemoryDirectory
 from gateway.directory.open import open_directory
-from gateway.directory.sqlite import SqliteDirectory, directory_path
+from gateway.directory.sqlite import SqliteDirectory
 from tests.clock import FrozenClock
 from tests.directory.made import a_full_key, a_key, a_team, an_entry
 
@@ -114,11 +113,6 @@ async def test_the_audit_log_does_not_grow_for_ever(directory, monkeypatch):
         await directory.note(an_entry(str(number)))
 
     assert [entry.id for entry in await directory.audit()] == ["5", "4", "3"]
-
-
-def test_it_stands_beside_the_file_of_the_state():
-    assert directory_path(Path("data/sluice.db")) == Path("data/sluice-directory.db")
-    assert directory_path(Path("/var/lib/state")) == Path("/var/lib/state-directory")
 
 
 def test_each_url_has_its_directory():

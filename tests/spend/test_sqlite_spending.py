@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import asynccontextmanager, closing
-from pathlib import Path
 
 import pytest
 
 from gateway.core.errors import StoreUnavailable
 from gateway.spend.base import Amounts, Cell, Query
-from gateway.spend.sqlite import SqliteSpending, spend_path
+from gateway.spend.sqlite import SqliteSpending
 from tests.clock import FrozenClock
 from tests.spend.conftest import NOON
 
@@ -27,14 +26,6 @@ async def opened(path, clock=None, **options):
         yield spending
     finally:
         await spending.aclose()
-
-
-@pytest.mark.parametrize(
-    ("state", "spend"),
-    [("data/sluice.db", "data/sluice-spend.db"), ("/var/lib/s", "/var/lib/s-spend")],
-)
-def test_the_file_lies_beside_that_of_the_budgets(state, spend):
-    assert spend_path(Path(state)) == Path(spend)
 
 
 async def test_sums_and_batches_outlive_a_restart(tmp_path):
