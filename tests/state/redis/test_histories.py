@@ -32,6 +32,7 @@ SLOTS = Claim("key:k:concurrency", Slots(4, lease_s=40.0), 0)
 numbers = itertools.count()
 
 amounts = st.integers(0, 12)
+pauses = st.sampled_from([0, 0, 0, 5, 20, 60])
 groups = st.lists(
     st.lists(st.tuples(st.sampled_from([*BUDGETS, SLOTS]), amounts), min_size=1, max_size=4), min_size=1, max_size=2
 )
@@ -154,10 +155,11 @@ class Replicas(RuleBasedStateMachine):
             # A claim of nothing fits also where charges and truths went past the limit.
             assert all(level.used <= level.limit for level, claim in zip(answer, asked, strict=True) if claim.amount)
 
-    @rule(replica=st.integers(0, 1), data=st.data())
-    def settle(self, replica: int, data: st.DataObject) -> None:
+    @rule(replica=st.integers(0, 1), data=st.data(), later=pauses)
+    def settle(self, replica: int, data: st.DataObject, later: int) -> None:
         if not self.known:
             return
+        self.wait(later)
         known = self.known[data.draw(st.sampled_from(sorted(self.known)))]
         claims = known.reservation.claims
         truth = tuple(data.draw(st.lists(st.integers(0, 15), min_size=len(claims), max_size=len(claims))))
@@ -165,20 +167,23 @@ class Replicas(RuleBasedStateMachine):
         if known.state != "over":
             known.state, known.spent = "over", list(truth)
 
-    @rule(replica=st.integers(0, 1), data=st.data())
-    def withdraw(self, replica: int, data: st.DataObject) -> None:
+    @rule(replica=st.integers(0, 1), data=st.data(), later=pauses)
+    def withdraw(self, replica: int, data: st.DataObject, later: int) -> None:
         if not self.known:
             return
+        self.wait(later)
         known = self.known[data.draw(st.sampled_from(sorted(self.known)))]
         self.deliver(replica, Withdrawal(known.reservation.id, known.reservation.claims))
         if known.state != "over":
             known.state, known.spent = "over", [0] * len(known.spent)
 
-    @rule(replica=st.integers(0, 1), amount=amounts)
-    def withdraw_before_it_comes(self, replica: int, amount: int) -> None:
+    @rule(replica=st.integers(0, 1), amount=amounts, later=pauses)
+    def withdraw_before_it_comes(self, replica: int, amount: int, later: int) -> None:
         claims = tuple(Claim(each.key, each.rule, amount) for each in BUDGETS)
         never = Reservation(f"r{next(numbers)}", claims)
         self.deliver(replica, Withdrawal(never.id, never.claims))
+        self.wait(later)
+        self.run(self.engines[replica].levels(BUDGETS))  # which sweeps
         try:
             self.run(self.engines[1 - replica].hold([never]))
         except StoreUnavailable:
@@ -200,17 +205,26 @@ class Replicas(RuleBasedStateMachine):
 
     def deliver(self, replica: int, delivery: Delivery) -> None:
         self.delivered.append(delivery)
-        self.run(self.engines[replica].deliver([delivery]))
+        self.run(self.engines[replica].deliver([delivery, delivery]))
 
     @rule(replica=st.integers(0, 1), data=st.data())
     def renew(self, replica: int, data: st.DataObject) -> None:
         some = data.draw(st.lists(st.sampled_from(sorted(self.known)), unique=True)) if self.known else []
-        alive = self.run(self.engines[replica].renew([self.known[id].reservation for id in some]))
+        self.renew_all(replica, [self.known[id] for id in some])
+
+    def renew_all(self, replica: int, some: list[Known]) -> None:
+        alive = self.run(self.engines[replica].renew([known.reservation for known in some]))
         assert alive >= 1, "a crashed one counts until its lease is over"
-        for id in some:
-            known = self.known[id]
+        for known in some:
             if known.state == "open":
                 known.lease_end = min(self.now + LEASE_S, known.at + HOLD_LEASE_S)
+
+    @rule(times=st.integers(1, 5))
+    def go_on_for_long(self, times: int) -> None:
+        """Calls run on, and their replica renews them in time."""
+        for _ in range(times):
+            self.wait(14)
+            self.renew_all(0, list(self.known.values()))
 
     @rule(seconds=st.sampled_from([1, 5, 14, 15, 25, 60, 600, 1_200]))
     def wait(self, seconds: int) -> None:
