@@ -19,6 +19,7 @@ FIXED: tuple[tuple[str, str], ...] = (
     ("server", "shutdown_grace_s"),
     ("state", "url"),
     ("state", "deadline_ms"),
+    ("state", "lease_s"),
     ("state", "replicas"),
     ("state", "journal"),
 )

@@ -69,7 +69,9 @@ def _shared(settings: Settings, clock: Clock, random: Random, client: Client, pa
     from gateway.state.shared import SharedStore
 
     state, zone = settings.state, ZoneInfo(settings.server.timezone)
-    engine = RedisEngine(client, clock, zone, deadline_s=state.deadline_ms / 1_000)
+    engine = RedisEngine(client, clock, zone, deadline_s=state.deadline_ms / 1_000, lease_s=state.lease_s)
+    # One sign of life may be lost.
+    renew_s = state.lease_s / 3
     # Each worker counts a share of its own.
     replicas = state.replicas * settings.server.workers
-    return SharedStore(engine, path, clock, zone, replicas=replicas, random=random)
+    return SharedStore(engine, path, clock, zone, replicas=replicas, renew_s=renew_s, random=random)

@@ -174,6 +174,12 @@ class State(Section):
     deadline_ms: Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False), IsNumber] = Field(
         default=50, description="How long a call waits for a shared store before `on_outage` decides."
     )
+    lease_s: Annotated[float, Field(ge=1, le=3_600, allow_inf_nan=False), IsNumber] = Field(
+        default=15,
+        description="How long after its last sign of life a replica counts as dead: then its slots come back, and what "
+        "it held of budgets is charged at its worst case. It gives one each third of that. The same for all replicas; "
+        "longer than a shared store may hang, or calls that run then lose their slots.",
+    )
     replicas: Annotated[int, Field(ge=1, le=10_000), IsNumber] = Field(
         default=2,
         description="How many replicas share the store at least: what `local` divides by, until the store has said how "

@@ -27,7 +27,6 @@ from gateway.state.standby import LARGEST, EngineClock, Standby
 
 log = logging.getLogger(__name__)
 
-RENEW_S = 5.0
 FIRST_PROBE_S = 0.25
 LAST_PROBE_S = 2.0
 CLOSE_S = 3.0
@@ -57,6 +56,7 @@ class SharedStore:
         *,
         on_outage: Outage = "local",
         replicas: int = 2,
+        renew_s: float = 5.0,
         capacity: int = 100_000,
         sleep: Sleep = asyncio.sleep,
         random: Random | None = None,
@@ -64,6 +64,7 @@ class SharedStore:
         self._remote = remote
         self._path = Path(path)
         self._on_outage = on_outage
+        self._renew_s = renew_s
         self._sleep = sleep
         self._random = random or Random()  # noqa: S311  spreads load, guards no secret
         self._clock = EngineClock(clock, remote.now_s)
@@ -229,7 +230,7 @@ class SharedStore:
 
     async def _renew(self) -> None:
         while True:
-            await self._sleep(RENEW_S)
+            await self._sleep(self._renew_s)
             self._writer.call()
             if not self._reach.is_out:
                 await self._renew_now()
