@@ -62,7 +62,7 @@ class Gateway:
     def _hindrance(self) -> Mapping[str, object] | None:
         if self.is_leaving:
             return {"reason": "the gateway is stopping"}
-        if not self.store.status.is_serving:
+        if self.live.made.settings.state.on_outage == "closed" and not self.store.status.is_reachable:
             return {"reason": "the shared store is out of reach, and state.on_outage is closed"}
         return None
 

@@ -107,8 +107,6 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 
     is_reachable: bool = True
     """False while what is shared can't be reached, and each limit does as it says for that case."""
-    is_serving: bool = True
-    """False where calls would be refused for want of the store: it is out, and the gateway's default is ``closed``."""
     backlog: int = 0
     """Settlements that are not yet durable, or not yet delivered to what is shared."""
     is_durable: bool = True

@@ -13,7 +13,6 @@ from typing import Any
 
 import msgspec
 
-from gateway.core.ceilings import Outage
 from gateway.core.clock import Clock, Sleep
 from gateway.core.errors import StoreUnavailable, StoreUnfit
 from gateway.state.base import Claim, Level, Refusal, Reservation, Spend, Status
@@ -54,7 +53,6 @@ class SharedStore:
         clock: Clock,
         zone: tzinfo = UTC,
         *,
-        on_outage: Outage = "local",
         replicas: int = 2,
         renew_s: float = 5.0,
         capacity: int = 100_000,
@@ -63,9 +61,8 @@ class SharedStore:
     ) -> None:
         self._remote = remote
         self._path = Path(path)
-        self._on_outage = on_outage
-        self._renew_s = renew_s
         self._sleep = sleep
+        self._renew_s = renew_s
         self._random = random or Random()  # noqa: S311  spreads load, guards no secret
         self._clock = EngineClock(clock, remote.now_s)
         self._reach = Reach(clock)
@@ -172,10 +169,8 @@ class SharedStore:
 
     @property
     def status(self) -> Status:
-        is_out = self._reach.is_out
         return Status(
-            is_reachable=not is_out,
-            is_serving=not (is_out and self._on_outage == "closed"),
+            is_reachable=not self._reach.is_out,
             backlog=self._outbox.backlog,
             is_durable=self._writer.is_durable,
             outages=self._reach.outages,

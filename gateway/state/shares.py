@@ -23,7 +23,7 @@ import msgspec
 from gateway.state.base import Claim, Level, Rule, Spend
 from gateway.state.outbox_journal import Found, Known
 from gateway.state.remote import Charge
-from gateway.state.windows import DAY_S, Span, window
+from gateway.state.windows import DAY_S, Calendar, Span
 
 MAX_KNOWN = 50_000
 
@@ -53,7 +53,7 @@ class Shares:
     """Remembers the engine's answers, of up to 50,000 counters, and reckons shares from them."""
 
     def __init__(self, zone: tzinfo, replicas: int) -> None:
-        self._zone = zone
+        self._calendar = Calendar(zone)
         self._least = replicas
         self._heard: dict[str, Heard] = {}
         self._recent: dict[str, Heard] = {}
@@ -119,11 +119,16 @@ class Shares:
 
     def used(self, key: str, rule: Spend, span: Span) -> int:
         """As the engine said when it was last heard of; 0 if it never was."""
-        heard = self._recent.get(key) or self._heard.get(key)
-        if heard is not None and heard[0].per == rule.per and span.start_s <= heard[2] < span.end_s:
-            return heard[1].used
+        level = self._level(key, rule, span)
+        if level is not None:
+            return level.used
         known = self._found.get((key, span.id))
         return known.used if known is not None else 0
+
+    def held(self, key: str, rule: Spend, span: Span) -> int:
+        """The part of ``used`` that was held then, and may have been given back since."""
+        level = self._level(key, rule, span)
+        return level.held if level is not None else 0
 
     def counted(self, key: str, span: Span) -> int:
         """How much of what was let in here ``used`` contains."""
@@ -152,7 +157,7 @@ class Shares:
         self._tabs = {place: tab for place, tab in self._tabs.items() if now_s < tab.ends_s + DAY_S}
         found = {}
         for key, (rule, level, at_s) in recent.items():
-            span = window(at_s, rule.per, self._zone)
+            span = self._calendar.window(at_s, rule.per)
             found[key, span.id] = Known(key, span.id, level.used, 0, _ends_s(span.end_s))
         for place, tab in self._tabs.items():
             if tab.delivered > tab.counted:
@@ -160,20 +165,25 @@ class Shares:
                 found[place] = msgspec.structs.replace(known, spent=tab.delivered - tab.counted)
         return list(found.values())
 
+    def _level(self, key: str, rule: Spend, span: Span) -> Level | None:
+        heard = self._recent.get(key) or self._heard.get(key)
+        if heard is not None and heard[0].per == rule.per and span.start_s <= heard[2] < span.end_s:
+            return heard[1]
+        return None
+
     def _last(self, place: Place, tab: Tab) -> Known:
         key, period = place
         if tab.rule is None:
             return self._found.get(place) or Known(key, period, 0, 0, _ends_s(tab.ends_s))
         heard = self._heard.get(key)
-        is_of_window = heard is not None and window(heard[2], tab.rule.per, self._zone).id == period
-        if heard is not None and is_of_window:
+        if heard is not None and self._calendar.window(heard[2], tab.rule.per).id == period:
             return Known(key, period, heard[1].used, 0, _ends_s(tab.ends_s))
         return self._found.get(place) or Known(key, period, 0, 0, _ends_s(tab.ends_s))
 
     def _is_older(self, claim: Claim, now_s: float, seen: int) -> bool:
         """The answer may lack what was delivered since it was asked for; if it doesn't, it has counted it all."""
         rule: Spend = claim.rule  # type: ignore[assignment]  # asked of Spend alone
-        tab = self._tabs.get((claim.key, window(now_s, rule.per, self._zone).id))
+        tab = self._tabs.get((claim.key, self._calendar.window(now_s, rule.per).id))
         if tab is None:
             return False
         if tab.delivered_at > seen:

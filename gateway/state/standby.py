@@ -10,7 +10,7 @@ import msgspec
 
 from gateway.core.clock import Clock
 from gateway.core.errors import StoreUnavailable
-from gateway.state.base import Claim, Level, Refusal, Reservation, Spend
+from gateway.state.base import Claim, Level, Rate, Refusal, Reservation, Spend
 from gateway.state.counters import Counters
 from gateway.state.outbox import Outbox
 from gateway.state.remote import Charge
@@ -76,7 +76,7 @@ class Standby:
             translated.append(Reservation(reservation.id, tuple([ours for _, ours in counted])))
         answer = self._counters.hold(translated)
         if isinstance(answer, Refusal):
-            return msgspec.structs.replace(answer, claim=asked[id(answer.claim)])
+            return self._refusal(answer, asked[id(answer.claim)], now_s)
         for reservation in reservations:
             self._admit(reservation, now_s)
         levels = iter(answer)
@@ -112,7 +112,23 @@ class Standby:
         if isinstance(rule, Spend):
             span = self._calendar.window(now_s, rule.per)
             return Claim(claim.key, self._shares.of_money(claim.key, rule, span), claim.amount)
-        return Claim(claim.key, self._shares.of(claim), claim.amount)
+        share = self._shares.of(claim)
+        if isinstance(rule, Rate) and share.limit < claim.amount <= rule.limit:
+            # What fits the limit passes when the whole share is free, and leaves a debt.
+            return Claim(claim.key, share, share.limit)
+        return Claim(claim.key, share, claim.amount)
+
+    def _refusal(self, answer: Refusal, claim: Claim, now_s: float) -> Refusal:
+        """In terms of what was asked for. Where only the share of a Spend stands in the way, all that is left of the
+        window counts as held: others may spend it, and the next answer of the engine divides it anew.
+        """
+        if not isinstance(claim.rule, Spend):
+            return msgspec.structs.replace(answer, claim=claim)
+        level = self._level(claim, now_s)
+        limit, left = level.limit, max(0, level.limit - level.used)
+        if level.used - level.held + claim.amount <= limit:
+            level = Level(limit, level.used + left, level.held + left, level.reset_s)
+        return Refusal(claim, level, level.reset_s if claim.amount <= limit else None)
 
     def _admit(self, reservation: Reservation, now_s: float) -> None:
         counted, places, windows = [], [], []
@@ -136,7 +152,8 @@ class Standby:
             return here
         span = self._calendar.window(now_s, rule.per)
         used = self._shares.used(claim.key, rule, span) + here.used - self._shares.counted(claim.key, span)
-        return Level(rule.limit, used, here.held, None if math.isinf(span.end_s) else max(0.0, span.end_s - now_s))
+        held = self._shares.held(claim.key, rule, span) + here.held
+        return Level(rule.limit, used, held, None if math.isinf(span.end_s) else max(0.0, span.end_s - now_s))
 
 
 def _is_local(claim: Claim) -> bool:

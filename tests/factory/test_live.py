@@ -23,6 +23,7 @@ from gateway.simulator.server import running
 from tests.client import CHAT, Answer, Client, ask, chat, get
 from tests.faults.scene import HOUR, PRICE
 from tests.processes import ROOT
+from tests.redis_server import RedisServer
 from tests.serving import Serving, serving, yaml_of
 
 BASE: dict[str, Any] = {
@@ -151,6 +152,22 @@ async def test_a_rate_that_is_lowered_binds_the_next_call(tmp_path):
         statuses = [(await here.ask()).status for _ in range(4)]
         assert statuses[-1] == 429
         assert statuses.count(200) <= 2
+
+
+async def test_what_an_outage_means_can_be_changed_in_the_middle_of_one(tmp_path):
+    with RedisServer() as server:
+
+        def by_default(said: str) -> dict[str, Any]:
+            where = {"url": server.url, "journal": str(tmp_path / "journal.db"), "on_outage": said}
+            return changed(BASE, state=where, **{"global": {"limits": {"rpm": 100}}})
+
+        async with place(tmp_path, by_default("closed")) as here:
+            server.kill()
+            assert ((await here.ask()).status, (await get(here.url, "/readyz")).status) == (503, 503)
+            await here.reload(by_default("local"))
+            assert ((await here.ask()).status, (await get(here.url, "/readyz")).status) == (200, 200)
+            await here.reload(by_default("closed"))
+            assert ((await here.ask()).status, (await get(here.url, "/readyz")).status) == (503, 503)
 
 
 async def test_the_largest_body_and_the_attempts_follow(tmp_path):

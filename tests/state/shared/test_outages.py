@@ -83,10 +83,48 @@ async def test_a_refusal_of_the_share_names_the_very_claim_that_was_asked(replic
 
     assert isinstance(refusal, Refusal)
     assert refusal.claim is claims[2]
-    assert refusal.level.limit == 50
+    assert refusal.level.limit == 100
     assert replica.store._outbox.backlog == 0
     await replica.recover()
     assert at_engine(replica.engine, "a", OPEN) == 0
+
+
+async def test_money_that_only_the_share_withholds_counts_as_held_by_others(replica):
+    assert await replica.spend("usd", 20)
+    await replica.delivered()
+    await replica.hold(("usd", DAILY, 0))
+    await replica.lose()
+    assert await replica.spend("usd", 40), "its share is half of the 80 that were left"
+
+    refusal = await replica.hold(("usd", DAILY, 30))
+    assert refusal == Refusal(Claim("usd", DAILY, 30), Level(100, 100, 40, 6_400.0), 6_400.0)
+    assert refusal.is_passing
+    spent = await replica.hold(("usd", DAILY, 50))
+    assert spent == Refusal(Claim("usd", DAILY, 50), Level(100, 60, 0, 6_400.0), 6_400.0)
+    assert not spent.is_passing, "with all that is left it would not fit"
+
+
+async def test_money_that_was_held_when_the_engine_was_last_heard_of_may_come_back(replica):
+    await replica.hold(("usd", DAILY, 90), id="long")
+    await replica.lose()
+
+    refusal = await replica.hold(("usd", DAILY, 50))
+
+    assert isinstance(refusal, Refusal)
+    assert refusal.is_passing
+
+
+async def test_a_claim_on_a_rate_that_fits_its_limit_and_not_its_share_passes_and_leaves_a_debt(replica):
+    await replica.lose()
+
+    assert not isinstance(await replica.hold(("tpm", RPM, 8), id="large"), Refusal), "the share is 5"
+    replica.store.settle("large", [8])
+    assert isinstance(await replica.hold(("tpm", RPM, 1)), Refusal)
+    replica.engine.clock.advance(36)
+    assert isinstance(await replica.hold(("tpm", RPM, 1)), Refusal), "the debt is paid before"
+    replica.engine.clock.advance(36)
+    assert not isinstance(await replica.hold(("tpm", RPM, 1)), Refusal)
+    assert isinstance(await replica.hold(("tpm", RPM, 11)), Refusal), "it never fits"
 
 
 async def test_what_the_engine_holds_is_settled_there_after_the_outage(replica):
@@ -259,21 +297,8 @@ async def test_it_starts_without_the_engine_and_takes_it_up_when_it_comes(tmp_pa
     assert not await replica.spend("usd", 1), "the share is the limit, divided"
     with pytest.raises(StoreUnavailable):
         await replica.hold(("usd", CLOSED, 1))
-    assert replica.store.status.is_serving
     await replica.recover()
     assert at_engine(replica.engine, "usd") == 50
-    await replica.store.aclose()
-
-
-async def test_where_the_default_is_closed_it_says_that_it_serves_nobody(tmp_path):
-    replica = made(tmp_path, on_outage="closed")
-    replica.link.fault = "refused"
-    await replica.start()
-    assert not replica.store.status.is_serving
-
-    await replica.recover()
-
-    assert replica.store.status.is_serving
     await replica.store.aclose()
 
 
