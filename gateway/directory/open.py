@@ -13,7 +13,7 @@ from gateway.directory.memory import MemoryDirectory
 from gateway.directory.sqlite import SqliteDirectory
 
 if TYPE_CHECKING:
-    from gateway.directory.script import Client
+    from gateway.core.redis import Client
 
 
 def open_directory(url: str, client: Client | None, clock: Clock, *, sleep: Sleep = asyncio.sleep) -> Directory:

@@ -17,9 +17,9 @@ import msgspec
 
 from gateway.core.clock import Clock, Sleep
 from gateway.core.errors import StoreUnavailable
+from gateway.core.redis import Client
 from gateway.directory.news import EVERYTHING, Listeners
 from gateway.directory.records import Change
-from gateway.directory.script import Client
 
 log = logging.getLogger(__name__)
 

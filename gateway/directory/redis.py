@@ -15,29 +15,30 @@ All of it has one hash tag, so that it lies on one node of a cluster and scripts
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from gateway.core.clock import Clock, Sleep
-from gateway.core.errors import StoreUnavailable
+from gateway.core.redis import Client, Script, asking
 from gateway.directory.base import KeyPage, Listener
 from gateway.directory.news import Listeners, news_of
 from gateway.directory.pubsub import Subscription
 from gateway.directory.records import AuditEntry, Change, KeyRecord, TeamRecord
 from gateway.directory.rules import before_number, changed, check_batch, name_taken, page_of
-from gateway.directory.script import Client, Script
 
 DEADLINE_S = 1.0
+WHAT = "keys and teams"
 
 PREFIX = "sluice:{directory}:"
 VERSION, AUDIT, KEYS, NAMES, IDS, MEMBERS, TEAMS = (
     PREFIX + what for what in ("version", "audit", "keys", "names", "ids", "members", "teams")
 )
 
-_PUT_KEYS, _PUT_TEAM, _NOTE = map(Script, ("put_keys", "put_team", "note"))
+SCRIPTS = Path(__file__).parent / "scripts"
+_PUT_KEYS, _PUT_TEAM, _NOTE = (Script(SCRIPTS, "append", name) for name in ("put_keys", "put_team", "note"))
 
 _encode = msgspec.json.Encoder().encode
 _key = msgspec.json.Decoder(KeyRecord).decode
@@ -65,12 +66,12 @@ class RedisDirectory:
         self._listening = self._listening or asyncio.create_task(self._news.run())
 
     async def key(self, id: str) -> KeyRecord | None:
-        async with _asking():
+        async with asking(WHAT, DEADLINE_S):
             record = await self._client.execute_command("HGET", KEYS, id)
             return None if record is None else _key(record)
 
     async def named_key(self, name: str) -> KeyRecord | None:
-        async with _asking():
+        async with asking(WHAT, DEADLINE_S):
             id = await self._client.execute_command("HGET", NAMES, name)
             record = None if id is None else await self._client.execute_command("HGET", KEYS, id)
             key = None if record is None else _key(record)
@@ -82,14 +83,14 @@ class RedisDirectory:
             index, first, last = IDS, f"({after}", "+"
         else:
             index, first, last = MEMBERS, f"({team}/{after}", f"({team}0"  # 0 comes after /
-        async with _asking():
+        async with asking(WHAT, DEADLINE_S):
             found = await self._client.execute_command("ZRANGEBYLEX", index, first, last, "LIMIT", 0, limit + 1)
             ids = [member.rpartition(b"/")[2] for member in found]
             records = await self._client.execute_command("HMGET", KEYS, *ids) if ids else ()
             return page_of([_key(record) for record in records if record is not None], limit)
 
     async def teams(self) -> tuple[TeamRecord, ...]:
-        async with _asking():
+        async with asking(WHAT, DEADLINE_S):
             teams = [_team(record) for record in await self._client.execute_command("HVALS", TEAMS)]
         return tuple(sorted(teams, key=lambda team: team.name))
 
@@ -110,7 +111,7 @@ class RedisDirectory:
 
     async def audit(self, *, before: str = "", limit: int = 100) -> Sequence[AuditEntry]:
         last = f"{max(0, before_number(before) - 1)}-0"
-        async with _asking():
+        async with asking(WHAT, DEADLINE_S):
             found = await self._client.execute_command("XREVRANGE", AUDIT, last, "-", "COUNT", limit)
             return tuple(_numbered(id, fields) for id, fields in found)
 
@@ -133,7 +134,7 @@ class RedisDirectory:
         self, script: Script, keys: Sequence[str], entry: AuditEntry, change: Change | None, *records: bytes
     ) -> None:
         kind, name = (change.kind, change.name) if change else ("", "")
-        async with _asking():
+        async with asking(WHAT, DEADLINE_S):
             answer = await script.run(self._client, keys, (_encode(entry), self._channel, kind, name, *records))
         match [word.decode() for word in answer]:
             case []:
@@ -146,24 +147,8 @@ class RedisDirectory:
                 pass
 
     async def _version(self) -> int:
-        async with _asking():
+        async with asking(WHAT, DEADLINE_S):
             return int(await self._client.execute_command("GET", VERSION) or 0)
-
-
-@asynccontextmanager
-async def _asking() -> AsyncIterator[None]:
-    """Whatever goes wrong, or takes too long, is a StoreUnavailable."""
-    try:
-        async with asyncio.timeout(DEADLINE_S):
-            yield
-    except Exception as error:  # noqa: BLE001  redis-py lets through what it meets: of sockets, of TLS, of its own
-        # Of the error only its name and its code: its words may hold an address, a command and what came with it.
-        code = str(error).partition(" ")[0]
-        code = f" ({code})" if code.isascii() and code.isalpha() and code.isupper() else ""
-        raise StoreUnavailable(
-            f"keys and teams in Redis can't be reached now: {type(error).__name__}{code}. Check that the Redis of "
-            "state.url is up, takes writes and can be reached from here."
-        ) from None
 
 
 def _numbered(id: bytes, fields: dict[bytes, bytes] | Sequence[Any]) -> AuditEntry:

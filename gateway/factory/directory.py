@@ -13,7 +13,7 @@ from gateway.settings import Settings
 
 if TYPE_CHECKING:
     # Loaded where it is used: few configurations name one.
-    from gateway.state.redis.connect import Client
+    from gateway.core.redis import Client
 
 
 @asynccontextmanager

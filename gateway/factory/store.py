@@ -18,7 +18,7 @@ from gateway.state.open import open_store
 
 if TYPE_CHECKING:
     # Loaded where it is used: few configurations name one.
-    from gateway.state.redis.connect import Client
+    from gateway.core.redis import Client
 
 
 @asynccontextmanager

@@ -7,22 +7,17 @@ says. A field for each figure, for ``HINCRBY``, takes three times the memory and
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
 from datetime import date, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import cast
 
 import msgspec
-from redis.asyncio import Redis, RedisCluster
-from redis.exceptions import NoScriptError, RedisError
 
 from gateway.core.clock import Clock
-from gateway.core.errors import StoreUnavailable
 from gateway.core.money import NANOUSD
+from gateway.core.redis import Client, Script, asking
 from gateway.spend.base import BATCH_KEPT_S, RETENTION_DAYS, Amounts, Cell, Query, Report
 from gateway.spend.days import first_kept, last_possible
 from gateway.spend.totals import Totals
@@ -35,7 +30,9 @@ PART = 200
 SCANNED = 500
 """Cells that are asked for at once."""
 DEADLINE_S = 5.0
+WHAT = "reports of spend"
 _DAY_KEPT_S = RETENTION_DAYS * 86_400
+_ADD = Script(Path(__file__).parent / "scripts", "add")
 _names = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
@@ -45,23 +42,21 @@ class RedisSpending:
     A batch goes in parts, each whole or not at all, and each marked with the batch's id for a day.
     """
 
-    def __init__(self, client: Redis | RedisCluster, clock: Clock) -> None:
+    def __init__(self, client: Client, clock: Clock) -> None:
         """``client`` stays its owner's, who closes it."""
         self._client = client
         self._clock = clock
-        self._script = (Path(__file__).parent / "scripts" / "add.lua").read_text()
-        self._sha = hashlib.sha1(self._script.encode(), usedforsecurity=False).hexdigest()
 
     def __repr__(self) -> str:
         return "<RedisSpending>"
 
     async def start(self) -> None:
-        """Nothing to do: the script is loaded when it is missed."""
+        """Nothing to do: Redis is told the script when it misses it."""
 
     async def add(self, batch_id: str, rows: Mapping[Cell, Amounts]) -> None:
         for day, mark, pairs in _parts(batch_id, rows):
-            async with _deadline():
-                await self._run(day, mark, BATCH_KEPT_S, _DAY_KEPT_S, *pairs)
+            async with asking(WHAT, DEADLINE_S):
+                await _ADD.run(self._client, (day, mark), (BATCH_KEPT_S, _DAY_KEPT_S, *pairs))
 
     async def report(self, query: Query) -> Report:
         totals = Totals(query)
@@ -78,29 +73,12 @@ class RedisSpending:
     async def aclose(self) -> None:
         """The client is closed by its owner."""
 
-    async def _run(self, day: str, mark: str, *args: str | int) -> None:
-        try:
-            await self._client.evalsha(self._sha, 2, day, mark, *args)
-        except NoScriptError:
-            # Redis was restarted, or the slot has moved to a server that is new: this loads it, too.
-            await self._client.eval(self._script, 2, day, mark, *args)
-
     async def _scanned(self, day: str) -> AsyncIterator[dict[bytes, bytes]]:
         cursor = None
         while cursor != 0:
-            async with _deadline():
+            async with asking(WHAT, DEADLINE_S):
                 cursor, found = await self._client.hscan(_key(day), cursor or 0, count=SCANNED)
             yield cast("dict[bytes, bytes]", found)
-
-
-@asynccontextmanager
-async def _deadline() -> AsyncIterator[None]:
-    try:
-        async with asyncio.timeout(DEADLINE_S):
-            yield
-    except (RedisError, OSError, TimeoutError) as error:
-        # Not its text: that of a client's error may hold the URL.
-        raise StoreUnavailable(f"Redis can't be reached for reports of spend ({type(error).__name__})") from None
 
 
 def _parts(batch_id: str, rows: Mapping[Cell, Amounts]) -> Iterator[Part]:

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from gateway.core.redis import Client
 from gateway.directory.base import Directory
 from gateway.directory.memory import MemoryDirectory
 from gateway.directory.redis import RedisDirectory
 from gateway.directory.sqlite import SqliteDirectory
-from gateway.state.redis.connect import Client, connect
+from gateway.state.redis.connect import connect
 from tests.clock import MovableClock
 
 Open = Callable[[], Awaitable[Directory]]

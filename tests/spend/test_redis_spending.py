@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from redis.asyncio import Redis
 
 from gateway.core.errors import StoreUnavailable
 from gateway.spend.base import RETENTION_DAYS, Amounts, Cell, Query
@@ -60,20 +61,22 @@ async def test_a_batch_that_a_crash_cut_off_goes_on_where_it_was(server):
     client = connect(server.url, timeout_s=0.5)
     spending = RedisSpending(client, FrozenClock(NOON))
     rows = many()
-    sent = spending._run
-    count = 0
+    ask = client.execute_command
+    parts = 0
 
-    async def killed_after_the_first_part(*args):
-        nonlocal count
-        count += 1
-        if count == 2:
+    async def killed_after_the_first_part(*command):
+        nonlocal parts
+        parts += command[0] == "EVALSHA"
+        if parts == 2:
             server.kill()
-        await sent(*args)
+        return await ask(*command)
 
-    spending._run = killed_after_the_first_part
+    client.execute_command = killed_after_the_first_part
     with pytest.raises(StoreUnavailable):
         await spending.add("cut", rows)
+    client.execute_command = ask
     server.restart()
+    assert (await spending.report(TODAY)).total.requests == PART
     await spending.add("cut", rows)
 
     assert (await spending.report(TODAY)).total.requests == 3 * PART
@@ -162,3 +165,15 @@ async def test_a_cluster_takes_batches_of_several_days(cluster):
         report = await spending.report(Query(by=("day",), first_day="2026-11-01", last_day="2026-11-30"))
         assert report.total == Amounts(cost_nanousd=sum(range(10, 20)), requests=10)
         assert len(report.groups) == 10
+
+
+async def test_whatever_redis_py_lets_through_is_an_outage(redis_url, monkeypatch):
+    async with redis_spending(redis_url) as spending:
+
+        async def broken(*_command, **_options):
+            raise RuntimeError("TCPTransport closed=True")
+
+        monkeypatch.setattr(Redis, "execute_command", broken)
+        for verb in (spending.add("a", one()), spending.report(TODAY)):
+            with pytest.raises(StoreUnavailable, match=r"can't be reached now: RuntimeError\. Check"):
+                await verb

@@ -21,8 +21,7 @@ from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 
 from gateway.core.errors import ConfigError, Problem
-
-Client = Redis | RedisCluster
+from gateway.core.redis import Client
 
 REDIS_PORT = 6379
 SENTINEL_PORT = 26379

@@ -8,7 +8,7 @@ from typing import Any
 from redis.asyncio import RedisCluster
 from redis.exceptions import RedisError
 
-from gateway.state.redis.connect import Client
+from gateway.core.redis import Client
 
 log = logging.getLogger(__name__)
 

@@ -16,9 +16,9 @@ from typing import Any
 
 from gateway.core.clock import Clock
 from gateway.core.errors import StoreTimedOut, StoreUnavailable
+from gateway.core.redis import Client
 from gateway.state.base import Claim, Level, Refusal, Reservation
 from gateway.state.redis.calls import Call
-from gateway.state.redis.connect import Client
 from gateway.state.redis.durability import warn_if_forgetful
 from gateway.state.redis.rows import Rows, tag_of
 from gateway.state.redis.scripts import Script, load, packed

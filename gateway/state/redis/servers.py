@@ -9,7 +9,7 @@ from redis.asyncio import Redis, RedisCluster
 from redis.crc import key_slot
 
 from gateway.core.errors import StoreUnavailable
-from gateway.state.redis.connect import Client
+from gateway.core.redis import Client
 from gateway.state.redis.failures import code_of, unconnected
 from gateway.state.redis.link import Link
 

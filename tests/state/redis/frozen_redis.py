@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 
 from redis.asyncio import RedisCluster
 
+from gateway.core.redis import Client
 from gateway.state.base import Claim, Level, Refusal, Reservation
-from gateway.state.redis.connect import Client, connect
+from gateway.state.redis.connect import connect
 from gateway.state.redis.engine import RedisEngine
 from gateway.state.redis.rows import tag_of
 from gateway.state.redis.servers import HOME
