@@ -13,7 +13,9 @@ from gateway.state.reach import Reach, as_unavailable
 from gateway.state.remote import Charge, Delivery, Remote
 
 LARGEST_BATCH = 200
-"""Deliveries at once: more would not fit an engine's deadline."""
+"""Deliveries in one question to the engine: more would not fit its deadline."""
+BATCHES = 20
+"""Questions at once: a busy loop has hundreds of calls that end between two turns."""
 RETRY_S = 0.05
 
 Failed = Callable[[StoreUnavailable, int], None]
@@ -135,20 +137,26 @@ class Outbox:
     async def _deliver(self) -> None:
         async with self._one_at_a_time:
             # They wait until it is sure that they were taken: a close may cut this off at any point.
-            batch = tuple(islice(self._waiting.values(), self._batch))
-            if not batch:
-                return
+            waiting, size = tuple(islice(self._waiting.values(), BATCHES * self._batch)), self._batch
+            batches = [waiting[first : first + size] for first in range(0, len(waiting), size)]
             seen = self._reach.failures
-            try:
-                await self._remote.deliver(batch)
-            except Exception as error:
-                self._put_behind(batch)
+            failures = [error for error in await asyncio.gather(*map(self._offer, batches)) if error is not None]
+            if failures:
                 self.keep()
-                unavailable = as_unavailable(error)
+                unavailable = as_unavailable(failures[0])
                 self._failed(unavailable, seen)
-                raise unavailable from error
-            self._reach.answered()
-            self._taken(batch)
+                raise unavailable from failures[0]
+
+    async def _offer(self, batch: tuple[Delivery, ...]) -> Exception | None:
+        """What kept the engine from taking it, if anything did."""
+        try:
+            await self._remote.deliver(batch)
+        except Exception as error:  # noqa: BLE001  whatever it was, the batch is owed
+            self._put_behind(batch)
+            return error
+        self._reach.answered()
+        self._taken(batch)
+        return None
 
     def _taken(self, batch: Iterable[Delivery]) -> None:
         if self._batch < LARGEST_BATCH:

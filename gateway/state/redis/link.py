@@ -17,6 +17,9 @@ from redis.asyncio.connection import AbstractConnection
 from gateway.core.errors import StoreTimedOut, StoreUnavailable
 from gateway.state.redis.failures import unconnected
 
+READ_FIRST_S = 0.001
+"""The shortest timer that lets the loop look at its sockets once."""
+
 Answer = bytes | Exception
 Done = Callable[[Answer], None]
 """Is told the answer, once: bytes, an error that Redis answered with, or StoreUnavailable."""
@@ -110,8 +113,13 @@ class Link(asyncio.Protocol):
             self._transport.write(command)
 
     def _expire(self) -> None:
+        """Not before what has come is read: a loop that is late itself calls its timers first."""
         loop = asyncio.get_running_loop()
-        now = loop.time()
+        self._timer = loop.call_later(READ_FIRST_S, self._give_up, loop.time())
+
+    def _give_up(self, now: float) -> None:
+        """Fail all that should have been answered by ``now``."""
+        loop = asyncio.get_running_loop()
         self._timer = None
         if self._waiting and self._waiting[0][0] <= now:
             late = StoreTimedOut(f"Redis did not answer within {self._deadline_s * 1000:g} ms")

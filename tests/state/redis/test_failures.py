@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 
 import pytest
+import trustme
 
 from gateway.core.errors import StoreTimedOut, StoreUnavailable, StoreUnfit
 from gateway.state.base import Rate, Slots
+from gateway.state.redis.connect import connect
+from gateway.state.redis.engine import RedisEngine
 from tests.redis_server import RedisServer
 from tests.state.redis.asking import USD, figures, is_taken, reservation, script_calls, settlement, withdrawal
 
@@ -99,6 +103,24 @@ async def test_a_paused_redis_fails_every_waiter_within_the_deadline(server, mak
     await patient.deliver([withdrawal(each) for each in held])
     assert await figures(patient, "key:a:usd") == (0, 0)
     assert is_taken(await until_answered(engine, lambda: reservation(("key:a:usd", USD, 100))))
+
+
+def test_an_answer_that_came_while_the_loop_was_busy_is_not_late(server):
+    async def ask() -> list[object]:
+        client = connect(server.url)
+        engine = RedisEngine(client, SystemClock(), deadline_s=DEADLINE_S)
+        await engine.start()
+        asked = asyncio.gather(*(engine.hold([reservation(("key:a:usd", USD, 1))]) for _ in range(3)))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        time.sleep(2 * DEADLINE_S)  # noqa: ASYNC251  so busy is a loop that has many calls to serve
+        answers = await asked
+        await engine.aclose()
+        await client.aclose()
+        return answers
+
+    # The loop that the gateway runs on: it calls its timers before it looks at its sockets.
+    assert all(map(is_taken, uvloop.run(ask())))
 
 
 async def test_a_redis_that_is_gone_is_told_at_once_and_found_again(server, make_engine):
@@ -203,6 +225,22 @@ def _answer_as_http(listening: socket.socket) -> None:
         with connection:
             connection.recv(1_000)
             connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_told_as_such(make_engine):
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    async with await asyncio.start_server(lambda *_: None, "127.0.0.1", 0, ssl=context) as listening:
+        port = listening.sockets[0].getsockname()[1]
+        engine = await make_engine(f"rediss://127.0.0.1:{port}", is_started=False)
+        with pytest.raises(StoreUnavailable, match=r"self.signed|local issuer.*ssl_ca_certs"):
+            await engine.hold([reservation(("key:a:usd", USD, 1))])
+
+
+async def test_a_port_without_tls_is_told_as_such(server, make_engine):
+    engine = await make_engine(server.url.replace("redis://", "rediss://"), is_started=False)
+    with pytest.raises(StoreUnavailable, match="the port for TLS"):
+        await engine.hold([reservation(("key:a:usd", USD, 1))])
 
 
 async def test_a_waiter_that_goes_away_harms_no_other(engine):
