@@ -1,16 +1,20 @@
-"""What ``sluice check`` finds that settings alone can't know: prices that nobody states."""
+"""What ``sluice check`` finds that settings alone can't know: prices that nobody states, budgets too large to count."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 from gateway.catalog.catalog import Catalog
 from gateway.core.errors import Problem
+from gateway.core.money import nanousd
+from gateway.core.money import usd as nanodollars
 from gateway.core.types import Caller, Endpoint, Feature, Target
 from gateway.factory.targets import build_models
 from gateway.limits.drawing import IMAGES
 from gateway.limits.estimate import is_priced
-from gateway.settings import Document, ExtraCheck, Settings
+from gateway.settings import Document, ExtraCheck, Place, Settings
+from gateway.settings.terms import Budget
+from gateway.state.redis.rows import LARGEST
 
 
 def known_prices(catalog: Catalog) -> ExtraCheck:
@@ -31,6 +35,31 @@ def known_prices(catalog: Catalog) -> ExtraCheck:
                     yield document.problem(path, f"{what}; its cost will not be counted", fix, is_warning=True)
 
     return check
+
+
+def countable_budgets(settings: Settings, document: Document) -> Iterable[Problem]:
+    """A shared store counts in doubles. A budget beyond what these hold exactly counts as the largest that they do."""
+    if not settings.state.is_shared:
+        return
+    what = f"{settings.state.scheme} counts at most ${nanodollars(LARGEST)} in a window; this budget is taken as that"
+    for path, budgets in _budgets(settings):
+        for index, budget in enumerate(budgets):
+            if nanousd(budget.usd) > LARGEST:
+                yield document.problem((*path, index), what, "Take it out, or lower it.", is_warning=True)
+
+
+def _budgets(settings: Settings) -> Iterator[tuple[Place, Sequence[Budget]]]:
+    """Where budgets are written, and what they are."""
+    yield ("global", "budgets"), settings.everyone.budgets
+    for team, each in settings.teams.items():
+        yield ("teams", team, "budgets"), each.budgets
+        yield ("teams", team, "users", "budgets"), each.users.budgets
+    for index, key in enumerate(settings.keys):
+        yield ("keys", index, "budgets"), key.budgets
+        yield ("keys", index, "users", "budgets"), key.users.budgets
+    for kind, named in (("models", settings.models), ("providers", settings.providers)):
+        for name, terms in named.items():
+            yield (kind, name, "budgets"), terms.budgets
 
 
 def _has_price(target: Target) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.catalog.catalog import Catalog
-from gateway.factory.checks import known_prices
+from gateway.factory.checks import countable_budgets, known_prices
 from gateway.settings import check
 
 
@@ -16,7 +16,7 @@ def found(tmp_path):
     def found(text):
         path = tmp_path / "sluice.yaml"
         path.write_text(text)
-        _, problems = check(path, {}, extra_checks=[known_prices(Catalog.load())])
+        _, problems = check(path, {}, extra_checks=[countable_budgets, known_prices(Catalog.load())])
         return [(problem.line, problem.path, problem.is_warning) for problem in problems]
 
     return found
@@ -67,3 +67,19 @@ def test_the_demo_has_a_price_for_all_that_it_counts(found):
     text = (Path(__file__).parents[2] / "config" / "demo.yaml").read_text(encoding="utf-8")
 
     assert [path for _, path, is_warning in found(text) if not is_warning] == []
+
+
+RICH = """\
+state: {url: "%s"}
+providers:
+  p: {kind: vllm, base_url: "http://127.0.0.1:8000/v1"}
+models:
+  m: {targets: [{provider: p, model: x, price: free}]}
+teams: {rich: {budgets: [{usd: 1, per: day}, {usd: 9007199.3, per: total}]}}
+global: {budgets: [{usd: 9007199.2, per: month}]}
+"""
+
+
+def test_a_budget_beyond_what_redis_counts_exactly_is_a_warning(found):
+    assert found(RICH % "redis://localhost") == [(6, "teams.rich.budgets.1", True)]
+    assert found(RICH % "sqlite:///spend.db") == []
