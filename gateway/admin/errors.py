@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 
 from gateway.core.errors import (
+    RETRY_SOON,
     CallError,
     Conflict,
     InvalidRequest,
@@ -108,7 +109,8 @@ async def _http(request: Request, error: Exception) -> Response:
 
 async def _no_store(_request: Request, error: Exception) -> Response:
     _log.error("the gateway's store can't answer", exc_info=error)
-    return error_response(NoTarget("the gateway's store can't answer; nothing was changed", code="store_unavailable"))
+    said = "the gateway's store can't answer; nothing was changed"
+    return error_response(NoTarget(said, code="store_unavailable", headers=RETRY_SOON))
 
 
 async def _fault(_request: Request, _error: Exception) -> Response:

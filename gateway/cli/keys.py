@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.cli.config import DEFAULT, add_config, read_config, usable_config
 from gateway.cli.directory import in_directory, is_forgetful, lasting, system_user
-from gateway.cli.terms import add_key_terms, patch, seconds
+from gateway.cli.terms import add_key_terms, patch, seconds, span
 from gateway.core.errors import ConfigError
 from gateway.settings import Settings
 
@@ -136,8 +136,8 @@ def run_rotate(args: argparse.Namespace) -> int:
         return await registrar.rotate_key(args.key, args.overlap, by=system_user())
 
     record, secret = in_directory(lasting(args.config), rotate)
-    hours = f"{args.overlap / 3_600:g} h"
-    _show_once(record, secret, f"The old one works for {hours} more." if args.overlap else "The old one works no more.")
+    old = f"works for {span(args.overlap)} more" if args.overlap else "works no more"
+    _show_once(record, secret, f"The old one {old}.")
     return 0
 
 

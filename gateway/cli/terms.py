@@ -58,6 +58,12 @@ def seconds(text: str) -> float:
     return float(int(number) * _UNITS[unit])
 
 
+def span(seconds: float) -> str:
+    """As ``seconds`` would read it: ``24h``."""
+    unit = next(unit for unit in "hms" if seconds % _UNITS[unit] == 0)
+    return f"{seconds / _UNITS[unit]:g} {unit}"
+
+
 def _number(text: str) -> str | int | None:
     """What is no number goes on as it is: who reads it says so."""
     return None if text in NONE else int(text) if text.isascii() and text.isdigit() else text

@@ -157,6 +157,10 @@ class NoTarget(CallError):
     code = "no_target_available"
 
 
+RETRY_SOON = (("retry-after", "1"),)
+"""For whoever is turned away by what passes: a store or a directory that can't be reached now."""
+
+
 class AttemptsFailed(CallError):
     """Every target that might have served the call was tried and failed; names each with its reason."""
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from gateway.core.errors import InvalidKey, NoTarget
+from gateway.core.errors import RETRY_SOON, InvalidKey, NoTarget
 
 _HEADERS = (("www-authenticate", "Bearer"),)
-_RETRY = (("retry-after", "1"),)
 
 
 def unknown() -> InvalidKey:
@@ -22,10 +21,10 @@ def invalid(said: str) -> InvalidKey:
 def untold() -> NoTarget:
     """It can't be told now: the directory or the identity provider is out. That makes no key invalid."""
     said = "whether this API key is valid can't be told now; please ask again"
-    return NoTarget(said, code="identity_unavailable", headers=_RETRY)
+    return NoTarget(said, code="identity_unavailable", headers=RETRY_SOON)
 
 
 def crowded() -> NoTarget:
     """Too many keys that nobody knows are being tried."""
     said = "too many API keys that nobody knows are being tried, and this one is not known here yet; please ask again"
-    return NoTarget(said, code="identity_crowded", headers=_RETRY)
+    return NoTarget(said, code="identity_crowded", headers=RETRY_SOON)

@@ -8,7 +8,7 @@ from typing import NoReturn
 import msgspec
 
 from gateway.core.clock import Clock, Sleep
-from gateway.core.errors import NoTarget, Reason, StoreUnavailable, UpstreamError
+from gateway.core.errors import RETRY_SOON, NoTarget, Reason, StoreUnavailable, UpstreamError
 from gateway.core.types import Target
 from gateway.limits.base import Consumption, Limit
 from gateway.limits.book import Book, amounts, claims
@@ -42,7 +42,8 @@ class Admission:
         try:
             return await self._hold(reservations, deadline)
         except StoreUnavailable as error:
-            raise NoTarget("the gateway's store of limits can't answer", code="store_unavailable") from error
+            said = "the gateway's store of limits can't answer; please ask again"
+            raise NoTarget(said, code="store_unavailable", headers=RETRY_SOON) from error
 
     async def _hold(self, reservations: Sequence[Reservation], deadline: float) -> tuple[Level, ...] | Refusal:
         answer = await self.store.hold(reservations)

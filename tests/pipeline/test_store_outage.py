@@ -26,4 +26,5 @@ async def test_a_call_is_answered_503_by_name_and_recorded_so():
 
         assert reply.status_code == 503
         assert reply.json()["error"]["code"] == "store_unavailable"
+        assert reply.headers["retry-after"] == "1"
         assert [(outcome.status, outcome.error) for outcome in gateway.outcomes] == [(503, "store_unavailable")]

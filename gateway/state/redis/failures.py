@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 
 from redis.exceptions import AuthenticationError, AuthorizationError, NoPermissionError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
@@ -57,5 +58,14 @@ def unconnected(error: BaseException) -> StoreUnavailable:
         # Its own words: a database that there is not, a command that is not allowed.
         return StoreUnfit(f"Redis refuses us: {str(error)[:200]}")
     reason = error if isinstance(error, OSError) else error.__context__
+    if isinstance(reason, ssl.SSLError):
+        return StoreUnavailable(f"Redis can't be reached over TLS: {_of_tls(reason)}")
     number = reason.errno if isinstance(reason, OSError) else None
     return StoreUnavailable(f"Redis can't be reached: {os.strerror(number) if number else type(error).__name__}")
+
+
+def _of_tls(error: ssl.SSLError) -> str:
+    # Its errno is OpenSSL's, which the system would take for one of its own.
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"{error.verify_message}. Name its authority in state.url: ?ssl_ca_certs=/path/to/ca.pem"
+    return f"{error.reason or 'no handshake'}. Check that state.url names the port for TLS"

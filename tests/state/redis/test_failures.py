@@ -11,7 +11,9 @@ from collections.abc import Iterator
 
 import pytest
 import trustme
+import uvloop
 
+from gateway.core.clock import SystemClock
 from gateway.core.errors import StoreTimedOut, StoreUnavailable, StoreUnfit
 from gateway.state.base import Rate, Slots
 from gateway.state.redis.connect import connect
@@ -237,10 +239,12 @@ async def test_a_certificate_that_nobody_vouches_for_is_told_as_such(make_engine
             await engine.hold([reservation(("key:a:usd", USD, 1))])
 
 
-async def test_a_port_without_tls_is_told_as_such(server, make_engine):
-    engine = await make_engine(server.url.replace("redis://", "rediss://"), is_started=False)
-    with pytest.raises(StoreUnavailable, match="the port for TLS"):
-        await engine.hold([reservation(("key:a:usd", USD, 1))])
+async def test_a_port_without_tls_is_told_as_such(make_engine):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=_answer_as_http, args=(listening,), daemon=True).start()
+        engine = await make_engine(f"rediss://127.0.0.1:{listening.getsockname()[1]}", is_started=False)
+        with pytest.raises(StoreUnavailable, match="the port for TLS"):
+            await engine.hold([reservation(("key:a:usd", USD, 1))])
 
 
 async def test_a_waiter_that_goes_away_harms_no_other(engine):
