@@ -26,12 +26,13 @@ Work = Callable[["Registrar", "Directory"], Awaitable[T]]
 
 def in_directory(settings: Settings, work: Work[T]) -> T:
     """What ``work`` gives. A gateway may run beside it on the same directory; it hears of changes at once."""
-    from gateway.factory.directory import running_directory
+    from gateway.factory.opened import running_directory
+    from gateway.factory.store import running_client
     from gateway.identity.registrar import Registrar
 
     async def run() -> T:
         clock = SystemClock()
-        async with running_directory(settings, clock) as directory:
+        async with running_client(settings) as client, running_directory(settings, clock, client) as directory:
             return await work(Registrar(directory, settings, clock), directory)
 
     return asyncio.run(run())

@@ -61,12 +61,15 @@ def run(args: argparse.Namespace) -> int:
 async def _ask(settings: Settings, query: Query) -> Report:
     from gateway.core.clock import SystemClock
     from gateway.core.errors import StoreUnavailable
-    from gateway.factory.spending import running_spending, spend_file
+    from gateway.factory.opened import running_spending
+    from gateway.factory.store import running_client
+    from gateway.spend.open import spend_file
 
-    if settings.state.scheme == "sqlite" and not (path := spend_file(settings)).exists():
+    url = settings.state.url.get_secret_value()
+    if settings.state.scheme == "sqlite" and not (path := spend_file(url)).exists():
         # To look must not make one, in what may be the wrong folder.
         raise StoreUnavailable(f"there is no {path}: nothing was spent yet, or state.url is relative to another folder")
-    async with running_spending(settings, SystemClock()) as spending:
+    async with running_client(settings) as client, running_spending(settings, SystemClock(), client) as spending:
         return await spending.report(query)
 
 

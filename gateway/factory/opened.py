@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from random import Random
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from gateway.core.clock import Clock
 from gateway.directory.base import Directory
-from gateway.factory.directory import running_directory
-from gateway.factory.spending import running_reporter, running_spending
+from gateway.directory.open import open_directory
 from gateway.factory.store import running_client, running_store
-from gateway.factory.worker import Worker
 from gateway.settings import Settings
 from gateway.spend.base import Spending
+from gateway.spend.open import open_spending
 from gateway.spend.reporter import Reporter
 from gateway.state.base import Store
+
+if TYPE_CHECKING:
+    # Loaded where it is used: few configurations name one.
+    from gateway.core.redis import Client
+    from gateway.factory.worker import Worker
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,5 +51,41 @@ async def opened(
         store = await open_now.enter_async_context(running_store(settings, clock, random, client, worker))
         directory = await open_now.enter_async_context(running_directory(settings, clock, client))
         spending = await open_now.enter_async_context(running_spending(settings, clock, client))
-        reporter = await open_now.enter_async_context(running_reporter(spending, settings))
+        reporter = await open_now.enter_async_context(_running_reporter(spending, settings))
         yield Opened(store=store, spending=spending, reporter=reporter, directory=directory)
+
+
+@asynccontextmanager
+async def running_directory(settings: Settings, clock: Clock, client: Client | None) -> AsyncIterator[Directory]:
+    """The directory beside the store that ``settings`` name, open while the block runs.
+
+    ``client`` is of that store, as ``running_client`` gives it. Raises StoreUnavailable, saying what to do.
+    """
+    directory = open_directory(settings.state.url.get_secret_value(), client, clock)
+    try:
+        await directory.start()
+        yield directory
+    finally:
+        await directory.aclose()
+
+
+@asynccontextmanager
+async def running_spending(settings: Settings, clock: Clock, client: Client | None) -> AsyncIterator[Spending]:
+    """The reports of spend beside the store that ``settings`` name: as ``running_directory``."""
+    spending = open_spending(settings.state.url.get_secret_value(), client, clock)
+    try:
+        await spending.start()
+        yield spending
+    finally:
+        await spending.aclose()
+
+
+@asynccontextmanager
+async def _running_reporter(spending: Spending, settings: Settings) -> AsyncIterator[Reporter]:
+    """Hands what calls cost to ``spending`` while the block runs, and the rest at its end."""
+    reporter = Reporter(spending, lambda: secrets.token_hex(12), ZoneInfo(settings.server.timezone))
+    reporter.start()
+    try:
+        yield reporter
+    finally:
+        await reporter.aclose()

@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 
 from gateway.core.clock import Clock
 from gateway.core.sqlite import beside
-from gateway.factory.worker import Worker
 from gateway.settings import Settings
 from gateway.state.base import Store
 from gateway.state.open import open_store
@@ -19,6 +18,7 @@ from gateway.state.open import open_store
 if TYPE_CHECKING:
     # Loaded where it is used: few configurations name one.
     from gateway.core.redis import Client
+    from gateway.factory.worker import Worker
 
 
 @asynccontextmanager

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
+import pytest
 import yaml
 
 from gateway.core.clock import SystemClock
-from gateway.factory.spending import running_spending, spend_file
+from gateway.factory.opened import running_spending
+from gateway.factory.store import running_client
 from gateway.settings import load
 from gateway.spend.base import Amounts, Cell, Query
 from gateway.spend.memory import MemorySpending
+from gateway.spend.open import open_spending, spend_file
 from gateway.spend.redis import RedisSpending
 from gateway.spend.sqlite import SqliteSpending
 from gateway.state.redis.connect import connect
@@ -32,15 +37,27 @@ def settings(folder, url):
     return load(path, {})
 
 
+@asynccontextmanager
+async def reports(settings):
+    async with running_client(settings) as client, running_spending(settings, SystemClock(), client) as spending:
+        yield spending
+
+
 async def test_reports_are_kept_where_the_counters_are(tmp_path):
     file = f"sqlite:///{tmp_path}/new/sluice.db"
     kinds = {"memory://": MemorySpending, file: SqliteSpending, "redis://127.0.0.1:9": RedisSpending}
     for url, kind in kinds.items():
-        async with running_spending(settings(tmp_path, url), SystemClock()) as spending:
+        async with reports(settings(tmp_path, url)) as spending:
             assert isinstance(spending, kind)
 
-    assert spend_file(settings(tmp_path, file)) == tmp_path / "new" / "sluice-spend.db"
-    assert spend_file(settings(tmp_path, file)).exists()
+    assert (tmp_path / "new" / "sluice-spend.db").exists()
+    assert spend_file("sqlite:///data/sluice.db") == Path("data/sluice-spend.db")
+
+
+def test_no_reports_are_kept_in_a_redis_without_a_client():
+    with pytest.raises(ValueError, match="need a client") as wrong:
+        open_spending("redis://:secret@host", None, SystemClock())
+    assert "secret" not in str(wrong.value)
 
 
 async def test_a_client_that_was_handed_in_stays_open(tmp_path, redis_url):
@@ -52,7 +69,7 @@ async def test_a_client_that_was_handed_in_stays_open(tmp_path, redis_url):
     assert await client.ping()
     await client.aclose()
 
-    async with running_spending(settings(tmp_path, redis_url), SystemClock()) as spending:
+    async with reports(settings(tmp_path, redis_url)) as spending:
         query = Query(by=(), first_day=today, last_day=today)
         assert (await spending.report(query)).total.requests == 1
 
