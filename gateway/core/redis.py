@@ -13,12 +13,22 @@ from pathlib import Path
 from typing import Any
 
 from redis.asyncio import Redis, RedisCluster
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoPermissionError, NoScriptError
 
 from gateway.core.errors import StoreUnavailable
 
 Client = Redis | RedisCluster
 """A client whose replies are bytes."""
+
+MAY_NOT = (
+    "the user of state.url may not do this in Redis: it needs +@all (but for @dangerous) on ~sluice:* and on the "
+    "channels &sluice:*"
+)
+
+
+def is_forbidden(error: Exception) -> bool:
+    """Whether Redis's access list refused a command, or one within a script."""
+    return isinstance(error, NoPermissionError) or "The user executing the script" in str(error)
 
 
 class Script:
@@ -47,6 +57,8 @@ async def asking(what: str, deadline_s: float) -> AsyncIterator[None]:
         async with asyncio.timeout(deadline_s):
             yield
     except Exception as error:  # noqa: BLE001  redis-py lets through what it meets: of sockets, of TLS, of its own
+        if is_forbidden(error):
+            raise StoreUnavailable(f"{what} in Redis: {MAY_NOT}") from None
         # Of the error only its name and its code: its words may hold an address, a command and what came with it.
         code = str(error).partition(" ")[0]
         code = f" ({code})" if code.isascii() and code.isalpha() and code.isupper() else ""

@@ -17,7 +17,7 @@ import msgspec
 
 from gateway.core.clock import Clock, Sleep
 from gateway.core.errors import StoreUnavailable
-from gateway.core.redis import Client
+from gateway.core.redis import MAY_NOT, Client, is_forbidden
 from gateway.directory.news import EVERYTHING, Listeners
 from gateway.directory.records import Change
 
@@ -134,6 +134,8 @@ class Subscription:
     def _tell_failure(self, error: Exception) -> None:
         if self._pause_s == FIRST_PAUSE_S:
             reason = str(error) if isinstance(error, StoreUnavailable | Deaf) else type(error).__name__
+            if is_forbidden(error):
+                reason = MAY_NOT
             log.warning("changes of keys are heard late until Redis sends them again: %s", reason)
 
 

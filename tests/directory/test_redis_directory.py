@@ -44,6 +44,18 @@ VERBS = {
 }
 
 
+async def test_a_user_without_the_channels_is_told_what_is_missing(redis_url, caplog):
+    with redis.Redis.from_url(redis_url) as client:
+        client.acl_setuser("narrow", enabled=True, passwords=["+pw"], keys=["sluice:*"], commands=["+@all"])
+        try:
+            async with directory_at(redis_url.replace("redis://", "redis://narrow:pw@")) as directory:
+                with pytest.raises(StoreUnavailable, match="channels &sluice"):
+                    await directory.put_key(a_key(), an_entry())
+                await comes_true(lambda: "channels &sluice" in caplog.text)
+        finally:
+            client.acl_deluser("narrow")
+
+
 async def test_with_redis_down_it_starts_and_each_verb_says_so_without_url_and_password():
     port = free_port()
     async with directory_at(f"redis://:{PASSWORD}@127.0.0.1:{port}/0") as directory:

@@ -9,11 +9,12 @@ from redis.exceptions import AuthenticationError, AuthorizationError, NoPermissi
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from gateway.core.errors import StoreTimedOut, StoreUnavailable, StoreUnfit
+from gateway.core.redis import MAY_NOT, is_forbidden
 
 UNFIT = {
     "NOAUTH": "Redis wants a password: put it into state.url, redis://:password@host:6379",
     "WRONGPASS": "Redis refuses the password or the user of state.url",
-    "NOPERM": "the user of state.url may not do this in Redis: it needs +@all (but for @dangerous) on ~sluice:*",
+    "NOPERM": MAY_NOT,
     "WRONGTYPE": "Redis has something else under a name of ours, sluice:…: give Sluice a database of its own",
 }
 """What only a change by hand mends, by the first word of Redis's answer."""
@@ -40,7 +41,7 @@ def code_of(error: Exception) -> str:
 
 def refused(error: Exception) -> StoreUnavailable:
     """Of an error that Redis answered with."""
-    code = "NOPERM" if "The user executing the script" in str(error) else code_of(error)
+    code = "NOPERM" if is_forbidden(error) else code_of(error)
     if code in UNFIT:
         return StoreUnfit(UNFIT[code])
     return StoreUnavailable(PASSING.get(code) or f"Redis answered with an error: {str(error)[:200]}")
