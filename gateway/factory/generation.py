@@ -77,13 +77,13 @@ async def _media(said: Media | None, lasting: Lasting, holds: AsyncExitStack) ->
         return None
     secret = said.secret.get_secret_value() if said.secret else ""
     made_of = ("media", said.path, secret, said.expires_s, said.base_url, said.max_bytes)
-    return await lasting.shared.lease(made_of, partial(running_media, said, lasting.clock), holds)
+    return await lasting.leases.take(made_of, partial(running_media, said, lasting.clock), holds)
 
 
 async def _simulators(settings: Settings, lasting: Lasting, holds: AsyncExitStack) -> dict[str, str]:
     """Their base URLs by provider."""
     return {
-        name: await lasting.shared.lease(
+        name: await lasting.leases.take(
             simulators.made_of(name, said), partial(simulators.served, said, lasting.clock, lasting.random), holds
         )
         for name, said in simulators.simulated(settings).items()
@@ -95,11 +95,11 @@ async def _transports(
 ) -> dict[str, Transport]:
     """The transport of each provider that is on."""
     by_way = {
-        way: await lasting.shared.lease(way, partial(open_transport, way, lasting.clock), holds)
+        way: await lasting.leases.take(way, partial(open_transport, way, lasting.clock), holds)
         for way in dict.fromkeys(plan.ways.values())
     }
     # Connections to where no provider is any more go with the last call, though the connector stays for the others.
     for way, origin in dict.fromkeys((way, Origin.of(base_urls[name])) for name, way in plan.ways.items()):
         if isinstance(connector := by_way[way], Connector):
-            await lasting.shared.lease((way, origin), partial(pool_to, connector, origin), holds)
+            await lasting.leases.take((way, origin), partial(pool_to, connector, origin), holds)
     return {name: by_way[way] for name, way in plan.ways.items()}

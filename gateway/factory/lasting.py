@@ -15,8 +15,8 @@ from gateway.catalog.catalog import Catalog
 from gateway.core.clock import Clock
 from gateway.core.types import Model
 from gateway.factory.callers import Callers
+from gateway.factory.leases import Leases
 from gateway.factory.opened import Opened
-from gateway.factory.shared import Shared
 from gateway.health.breaker import Breakers, Change
 from gateway.health.vitals import Vitals
 from gateway.resilience.retry_budget import RetryBudget
@@ -39,7 +39,7 @@ class Lasting(msgspec.Struct, frozen=True, kw_only=True):
     catalog: Catalog
     opened: Opened
     callers: Callers
-    shared: Shared
+    leases: Leases
     """Transports and the like, which configurations with the same settings for them have in common."""
     vitals: Vitals
     breakers: Breakers
@@ -82,7 +82,7 @@ def build_lasting(
         catalog=catalog,
         opened=opened,
         callers=Callers(opened.directory, clock),
-        shared=Shared(),
+        leases=Leases(),
         vitals=Vitals(clock),
         breakers=breakers,
         retry_budget=RetryBudget(clock),

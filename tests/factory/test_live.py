@@ -296,18 +296,18 @@ async def test_a_file_that_is_gone_changes_nothing(tmp_path):
 
 async def test_what_can_t_be_started_is_refused_and_leaves_nothing_behind(tmp_path):
     async with place(tmp_path) as here:
-        held = len(here.gateway.lasting.shared)
+        held = len(here.gateway.lasting.leases)
         (tmp_path / "taken").write_text("a file, and no folder")
         media = {"path": str(tmp_path / "taken"), "secret": "s" * 32}
         providers = {**BASE["providers"], "b": {"kind": "simulator"}}
         done = await here.reload(changed(BASE, server={"media": media}, providers=providers))
         assert done.result == "refused"
         assert "taken" in done.problems[0].what
-        assert len(here.gateway.lasting.shared) == held
+        assert len(here.gateway.lasting.leases) == held
         tls = {"ca_file": str(tmp_path / "nowhere.pem")}
         done = await here.reload(changed(BASE, providers={"a": {"kind": "simulator", "tls": tls}}))
         assert done.result == "refused"
-        assert len(here.gateway.lasting.shared) == held
+        assert len(here.gateway.lasting.leases) == held
         assert (await here.ask()).status == 200
 
 

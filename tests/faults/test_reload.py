@@ -72,7 +72,7 @@ async def test_a_hundred_reloads_leave_nothing_behind(tmp_path):
         gc.unfreeze()
         gc.collect()
         files = len(list(Path("/proc/self/fd").iterdir()))
-        return len(gc.get_objects()), len(asyncio.all_tasks()), files, len(here.gateway.lasting.shared)
+        return len(gc.get_objects()), len(asyncio.all_tasks()), files, len(here.gateway.lasting.leases)
 
     async with upstreams(1) as (_, providers), place(tmp_path, changed(BASE, providers=providers)) as here:
         await reloaded(10)

@@ -11,16 +11,16 @@ import msgspec
 T = TypeVar("T")
 
 
-class Shared:
+class Leases:
     """Things by what they are made of. Whoever needs the same finds the same, warm connections and all.
 
-    Leases are taken one after another; they are given back at any time.
+    They are taken one after another, and given back at any time.
     """
 
     def __init__(self) -> None:
         self._kept: dict[Hashable, _Kept] = {}
 
-    async def lease(
+    async def take(
         self, made_of: Hashable, make: Callable[[], AbstractAsyncContextManager[T]], until: AsyncExitStack
     ) -> T:
         """What ``made_of`` stands for, by ``make`` where nobody has it yet. It lives until ``until`` and every other
@@ -49,7 +49,7 @@ class Shared:
         return len(self._kept)
 
     def __repr__(self) -> str:
-        return f"<Shared {len(self)} things>"  # what they are made of holds secrets
+        return f"<Leases of {len(self)} things>"  # what they are made of holds secrets
 
 
 class _Kept(msgspec.Struct):
