@@ -1,10 +1,10 @@
 """The keys of the directory, each looked up once and remembered.
 
 What is remembered is believed for ``REFRESH_S`` after it was read, or after the directory last knew that all news had
-come; then it is read again on the side while calls go on with it, and after ``STALE_S`` calls wait for that. News of a
-change makes it stale at once. So a revocation holds from the next call on,
-and within 30 s where its news was lost. While the directory is out, all that is remembered stays good, however old, but
-for what is known to be revoked: an outage is never a 401 (docs/decisions/0025-who-calls.md).
+come. Then it is read again on the side while calls go on with it, and after ``STALE_S`` calls wait for that. News of a
+change makes it stale at once. So a revocation holds from the next call on, and within 30 s where its news was lost.
+While the directory is out, all that is remembered stays good, however old, but for what is known to be revoked: an
+outage is never a 401 (docs/decisions/0025-who-calls.md).
 """
 
 from __future__ import annotations
@@ -83,8 +83,9 @@ class DirectoryKeys:
         if (
             key is not None
             and compare_digest(key.sha256, digest)
-            and self._is_fresh(key, self._monotonic())
+            and self._monotonic() < self._known_at(key) + REFRESH_S
             and key.teams_version == self._teams.version
+            and not self._teams.has_news
             and (key.expires_at is None or self._time() < key.expires_at)
             and not key.is_revoked
         ):
@@ -100,8 +101,9 @@ class DirectoryKeys:
             is_guess = self._admit(id, digest)
             # Others wait for it too: one that goes away doesn't end it.
             key = await asyncio.shield(self._begin(id, is_known=id in self._keys))
-            if key is not None and key.own.team is not None and not key.is_revoked:
-                await self._teams.look(key.own.team)
+            if key is not None and key.own.team is not None and not key.is_revoked and key.end_of(digest) is not None:
+                # The team may be newer than what is known of teams: as of the key, if not later.
+                await self._teams.look(key.own.team, since=key.confirmed_at)
         except StoreUnavailable:
             self._counts["unreachable"] += 1
             # Known to be good before, and not known to be good no longer.
@@ -109,8 +111,7 @@ class DirectoryKeys:
             if key is None or (caller := self._told(key, digest)) is None:
                 raise refused.untold() from None
             return caller
-        caller = None if key is None else self._told(key, digest)
-        if caller is None:
+        if key is None or (caller := self._told(key, digest)) is None:
             self._counts["unknown"] += 1
             self._wrong.add(id) if key is None else self._wrong.add(id, digest, key.version)
             raise refused.unknown()
@@ -130,8 +131,7 @@ class DirectoryKeys:
 
     async def aclose(self) -> None:
         """End the look-ups that are under way."""
-        running = list(self._running)
-        for task in running:
+        for task in (running := list(self._running)):
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
 
@@ -166,24 +166,24 @@ class DirectoryKeys:
 
     def _is_believed(self, id: bytes, key: CachedKey) -> bool:
         """What is remembered of ``key`` can be told without a look. Old, it is read again on the side."""
-        now = self._monotonic()
-        if self._is_fresh(key, now):
+        now, known_at = self._monotonic(), self._known_at(key)
+        if now < known_at + REFRESH_S:
             return True
         if self._is_out:
             if now >= self._ask_again_at:
                 self._begin(id, is_known=True)
             return True
-        if key.round != self._round or now >= key.confirmed_at + STALE_S:
+        if now >= known_at + STALE_S:
             return False
         self._begin(id, is_known=True)
         return True
 
-    def _is_fresh(self, key: CachedKey, now: float) -> bool:
-        """It was read lately, or later changes would have been told: then 100,000 keys need no look-up to stay."""
-        if key.round != self._round:
-            return False
+    def _known_at(self, key: CachedKey) -> float:
+        """Until when ``key`` is known to be as it is remembered: NEVER once there is news of it."""
         read_at = key.confirmed_at
-        return now < read_at + REFRESH_S or (read_at != NEVER and now < self._directory.told_until + REFRESH_S)
+        if read_at == NEVER or key.round != self._round:
+            return NEVER
+        return max(read_at, self._directory.told_until)
 
     def _told(self, key: CachedKey, digest: bytes) -> Caller | None:
         """Who calls with the secret of this ``digest``; None if it isn't one of ``key``'s, or its team can't be told.
@@ -204,7 +204,7 @@ class DirectoryKeys:
         team = None if name is None else self._teams.get(name)
         if name is not None and team is None:
             # Without its team's ceilings it would have none of them: it is refused rather than let off.
-            if self._teams.can_tell(name):
+            if self._teams.can_tell(name, since=key.confirmed_at):
                 raise self._gone("The team of this API key does not exist any more.")
             return None
         if team is not key.team:

@@ -31,8 +31,9 @@ class Teams:
         self._configured: dict[str, TeamRecord] = {}
         self._kept: dict[str, TeamRecord] | None = None
         self._all: dict[str, TeamRecord] = {}
-        self._read_at = self._tried_at = float("-inf")
-        self._has_news = False
+        self._asked_at = self._read_at = self._tried_at = float("-inf")
+        self.has_news = False
+        """Some team is not as it was, and was not read since: whoever built on a team is to call ``refresh``."""
         self._reading: asyncio.Task[None] | None = None
         directory.subscribe(self._hear)
 
@@ -45,17 +46,18 @@ class Teams:
         """The team of this name; None if there is none, or if it can't be told yet: see ``can_tell``."""
         return self._all.get(name)
 
-    def can_tell(self, name: str) -> bool:
-        """Whether there is a team of this name is known."""
-        return self._kept is not None or name in self._configured
+    def can_tell(self, name: str, *, since: float = float("-inf")) -> bool:
+        """Whether there is a team of this name is known, and was looked for ``since``."""
+        return name in self._configured or (self._kept is not None and self._asked_at >= since)
 
-    async def look(self, name: str) -> TeamRecord | None:
-        """The team of this name, after a look into the directory if it isn't here; one look a second at most.
+    async def look(self, name: str, *, since: float = float("-inf")) -> TeamRecord | None:
+        """The team of this name, after a look into the directory if it isn't here; one look a second at most, unless
+        there was none ``since``.
 
         Raises StoreUnavailable where it can't be told.
         """
-        is_recent = self._kept is not None and self._clock.monotonic() < self._read_at + RETRY_S
-        if name not in self._all and not (is_recent and not self._has_news):
+        is_recent = self._clock.monotonic() < self._read_at + RETRY_S and self._asked_at >= since
+        if name not in self._all and (self.has_news or not is_recent):
             # Others wait for it too: one that goes away doesn't end it.
             await asyncio.shield(self._begin())
         return self._all.get(name)
@@ -63,7 +65,7 @@ class Teams:
     def refresh(self) -> None:
         """Read them again on the side if they are old. Called now and then, by whoever uses them."""
         now = self._clock.monotonic()
-        if (self._has_news or now >= self._read_at + REFRESH_S) and now >= self._tried_at + RETRY_S:
+        if (self.has_news or now >= self._read_at + REFRESH_S) and now >= self._tried_at + RETRY_S:
             self._begin()
 
     async def aclose(self) -> None:
@@ -73,7 +75,7 @@ class Teams:
 
     def _hear(self, change: Change) -> None:
         if change.kind in ("team", "everything"):
-            self._has_news = True
+            self.has_news = True
             self._begin()
 
     def _begin(self) -> asyncio.Task[None]:
@@ -84,17 +86,17 @@ class Teams:
 
     async def _read(self) -> None:
         while True:
-            self._has_news = False
+            self.has_news = False
             self._tried_at = self._clock.monotonic()
             try:
                 found = await self._directory.teams()
             except StoreUnavailable:
-                self._has_news = True
+                self.has_news = True
                 raise
             # What changed while this was read may not be in it.
-            if not self._has_news:
+            if not self.has_news:
                 break
-        self._read_at = self._clock.monotonic()
+        self._asked_at, self._read_at = self._tried_at, self._clock.monotonic()
         before = self._kept or {}
         # One that is as it was stays the same object, and so do the callers that were built on it.
         self._kept = {team.name: before[team.name] if before.get(team.name) == team else team for team in found}
