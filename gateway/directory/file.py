@@ -121,9 +121,10 @@ class DirectoryFile:
             self._append(db, entry, change)
         return True
 
-    def note(self, entry: AuditEntry, change: Change | None) -> None:
+    def note(self, entry: AuditEntry, change: Change | None) -> bool:
         with self._writing() as db:
             self._append(db, entry, change)
+        return True
 
     def news(self) -> list[Change]:
         """What others have changed since the last look. Costs a look at one counter where they have not."""

@@ -73,17 +73,14 @@ class SqliteDirectory:
 
     async def put_keys(self, records: Sequence[KeyRecord], entry: AuditEntry) -> None:
         change = news_of(records)
-        if await self._do(lambda: self._file.put_keys(records, entry, change)):
-            self._listeners.tell(change)
+        await self._change(lambda: self._file.put_keys(records, entry, change), change)
 
     async def put_team(self, record: TeamRecord, entry: AuditEntry) -> None:
         change = Change("team", record.name)
-        if await self._do(lambda: self._file.put_team(record, entry, change)):
-            self._listeners.tell(change)
+        await self._change(lambda: self._file.put_team(record, entry, change), change)
 
     async def note(self, entry: AuditEntry, change: Change | None = None) -> None:
-        await self._do(lambda: self._file.note(entry, change))
-        self._listeners.tell(change)
+        await self._change(lambda: self._file.note(entry, change), change)
 
     async def audit(self, *, before: str = "", limit: int = 100) -> Sequence[AuditEntry]:
         below = before_number(before)
@@ -107,6 +104,16 @@ class SqliteDirectory:
         with suppress(StoreUnavailable):
             await self._do(self._file.close)
         self._thread.shutdown(wait=False)
+
+    async def _change(self, write: Callable[[], bool], change: Change | None) -> None:
+        try:
+            is_made = await self._do(write)
+        except (StoreUnavailable, asyncio.CancelledError):
+            # It may be made all the same, even after this. Who asks now is answered by the same thread, so afterwards.
+            self._listeners.tell(change)
+            raise
+        if is_made:
+            self._listeners.tell(change)
 
     async def _do(self, work: Callable[[], T]) -> T:
         """In the thread. What is still queued at the deadline is not done; what runs then, may be."""

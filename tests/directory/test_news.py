@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -266,3 +267,53 @@ async def test_a_redis_that_hangs_is_listened_to_again_when_it_answers(replicas,
     server.resume()
 
     await comes_true(lambda: EVERYTHING in heard and reader._news.is_listening)
+
+
+async def test_it_is_said_until_when_all_news_have_come(replicas):
+    writer = await replicas.one()
+    reader, heard = await replicas.listening()
+    assert reader.told_until == -math.inf, "it was not compared yet"
+
+    for number in range(1, 4):
+        await writer.put_key(a_key(str(number)), an_entry())
+        await comes_true(lambda number=number: heard[-1:] == [Change("key", str(number))])
+        before = replicas.clock.monotonic()
+        replicas.clock.advance(COMPARE_S)
+        await comes_true(lambda before=before: reader.told_until >= before + COMPARE_S)
+
+
+@pytest.mark.parametrize("command", [("INCR", VERSION), ("FLUSHALL",), ("INCRBY", VERSION, "-1")])
+async def test_where_news_may_be_missing_it_is_not_said_that_all_have_come(replicas, server, command):
+    writer = await replicas.one()
+    reader, heard = await replicas.listening()
+    await writer.put_key(a_key("k"), an_entry())
+    await comes_true(lambda: heard == [Change("key", "k")])
+    replicas.clock.advance(COMPARE_S)
+    await comes_true(lambda: reader.told_until > -math.inf)
+    last, said = reader.told_until, []
+    reader.subscribe(lambda change: said.append((change, reader.told_until)))
+
+    with server.client() as client:
+        client.execute_command(*command)
+    for _ in range(2):
+        before = reader._news._compare_at
+        replicas.clock.advance(COMPARE_S)
+        await comes_true(lambda before=before: reader._news._compare_at > before or said)
+
+    await comes_true(lambda: said)
+    assert said[0] == (EVERYTHING, last), "whoever has remembered keys is told before anything is said anew"
+
+
+async def test_while_redis_is_out_it_is_not_said_that_all_news_have_come(replicas, server):
+    reader, _ = await replicas.listening()
+    replicas.clock.advance(COMPARE_S)
+    await comes_true(lambda: reader.told_until > -math.inf)
+    last = reader.told_until
+
+    server.kill()
+    await comes_true(lambda: not reader._news.is_listening)
+    replicas.clock.advance(10 * COMPARE_S)
+    with pytest.raises(StoreUnavailable):
+        await reader.key("k")
+
+    assert reader.told_until == last

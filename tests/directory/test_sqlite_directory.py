@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import sqlite3
+import threading
 from contextlib import closing
 
 import pytest
@@ -11,9 +13,11 @@ import pytest
 from gateway.core.errors import StoreUnavailable
 from gateway.directory.memory import MemoryDirectory
 from gateway.directory.open import open_directory
+from gateway.directory.records import Change
 from gateway.directory.sqlite import SqliteDirectory
-from tests.clock import FrozenClock
-from tests.directory.made import a_full_key, a_key, a_team, an_entry
+from tests.clock import FrozenClock, MovableClock
+from tests.directory.conftest import comes_true
+from tests.directory.made import Heard, a_full_key, a_key, a_team, an_entry
 
 
 @pytest.fixture
@@ -124,3 +128,77 @@ def test_each_url_has_its_directory():
     with pytest.raises(ValueError, match="needs a client") as wrong:
         open_directory("redis://:secret@host", None, clock)
     assert "secret" not in str(wrong.value)
+
+
+async def test_a_write_that_took_too_long_is_told_since_it_may_be_made(path, directory, monkeypatch):
+    await directory.put_key(a_key("k"), an_entry())
+    heard = Heard()
+    directory.subscribe(heard)
+    put_keys, goes_on = directory._file.put_keys, threading.Event()
+
+    def is_slow(*said):
+        goes_on.wait(15)
+        return put_keys(*said)
+
+    monkeypatch.setattr(directory._file, "put_keys", is_slow)
+    monkeypatch.setattr("gateway.directory.sqlite.DEADLINE_S", 0.05)
+    with pytest.raises(StoreUnavailable):
+        await directory.put_key(a_key("k", version=2, revoked_at=1.0), an_entry())
+    monkeypatch.setattr("gateway.directory.sqlite.DEADLINE_S", 15)
+    goes_on.set()
+
+    assert heard == [Change("key", "k")]
+    assert (await directory.key("k")).revoked_at == 1.0, "whoever asks at the news sees what was made"
+
+
+async def test_what_a_write_was_cancelled_of_is_told_since_it_may_be_made(directory):
+    heard = Heard()
+    directory.subscribe(heard)
+    writing = asyncio.create_task(directory.put_team(a_team("red"), an_entry()))
+    await asyncio.sleep(0)
+    writing.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    assert heard == [Change("team", "red")]
+
+
+async def test_it_is_said_until_when_all_news_have_come_and_no_further_while_they_can_not_be_read(path, monkeypatch):
+    clock = MovableClock()
+    directory = SqliteDirectory(path, clock, poll_s=0.01)
+    await directory.start()
+    assert directory.told_until == -math.inf
+    clock.advance(5)
+    await comes_true(lambda: directory.told_until > -math.inf)
+
+    def fails():
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(directory._file, "news", fails)
+        await comes_true(lambda: directory._is_deaf)
+        later = clock.monotonic() + 60
+        clock.advance(60)
+        await asyncio.sleep(0.05)
+        assert directory.told_until < later
+    await comes_true(lambda: directory.told_until >= later)
+    await directory.aclose()
+
+
+async def test_what_was_changed_before_that_moment_was_told_before_it_was_said(path, directory):
+    clock = MovableClock()
+    reader = SqliteDirectory(path, clock, poll_s=0.01)
+    heard = Heard()
+    reader.subscribe(heard)
+    await reader.start()
+    told_at: list[float] = []
+    reader.subscribe(lambda _change: told_at.append(reader.told_until))
+
+    for number in range(10):
+        await directory.put_key(a_key(str(number)), an_entry())
+        clock.advance(1)
+        made_before = clock.monotonic()
+        await comes_true(lambda since=made_before: reader.told_until >= since)
+        assert heard[-1] == Change("key", str(number))
+        assert told_at[-1] < made_before
+    await reader.aclose()
