@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 from binascii import a2b_base64
 from collections.abc import Mapping
-from math import isfinite
 from typing import Any
 from urllib.parse import quote
 
@@ -19,6 +18,7 @@ from gateway.core.clock import Clock
 from gateway.core.errors import StoreUnavailable
 from gateway.core.names import NAME
 from gateway.core.types import Caller
+from gateway.directory.records import TeamRecord
 from gateway.identity import refused
 from gateway.identity.jwks import Jwks, KeysOut
 from gateway.identity.standing import alone, in_team
@@ -32,6 +32,8 @@ MOST_CACHED = 20_000
 MOST_TEAMS = 100
 """How many values of a list claim are looked at."""
 _LONGEST_NAME = 64
+_FURTHEST = 1e15
+"""No moment that anybody means is further from 1970; JSON's numbers are, up to those that no float holds."""
 _SLOW = frozenset({"ES384"})
 """370 µs, by OpenSSL 3."""
 
@@ -70,6 +72,7 @@ class OidcTokens:
 
     def known(self, token: bytes, digest: bytes) -> Caller | None:  # noqa: ARG002  as Tokens has it
         """The caller of a token that was verified before, else None. Raises InvalidKey for one that has expired."""
+        self._teams.refresh()
         known = self._verified.get(digest)
         if known is None or known.versions != (self._jwks.version, self._teams.version):
             return None
@@ -145,7 +148,7 @@ class OidcTokens:
         if not isinstance(who, str) or not who:
             raise refused.invalid(f"This token does not say who calls: it has no text in {said.name_claim!r}.")
         for name in self._team_names(claims.get(said.team_claim) if said.team_claim else None):
-            team = await self._teams.look(name)
+            team = await self._claimed(name)
             if team is not None:
                 break
         else:
@@ -154,6 +157,16 @@ class OidcTokens:
                 raise refused.invalid("The team of this token's callers does not exist any more.")
         own = alone(caller_name(who), models=said.models, ceilings=self._ceilings)
         return own if team is None else in_team(own, team)
+
+    async def _claimed(self, name: str) -> TeamRecord | None:
+        """The team of this name, which a claim says; often enough it is a group that is no team here."""
+        try:
+            return await self._teams.look(name)
+        except StoreUnavailable:
+            # While the directory is out, teams are those that are known. A token is verified anew when that changes.
+            if not self._teams.can_tell(name):
+                raise
+            return None
 
     def _team_names(self, value: object) -> list[str]:
         """The names of teams that a claim names, in its order."""
@@ -200,6 +213,6 @@ _URLSAFE = bytes.maketrans(b"-_", b"+/")
 
 def _moment(said: object) -> float:
     """A NumericDate (RFC 7519 section 2). Raises InvalidKey for what is none."""
-    if isinstance(said, bool) or not isinstance(said, (int, float)) or not isfinite(said):
+    if isinstance(said, bool) or not isinstance(said, (int, float)) or not -_FURTHEST < said < _FURTHEST:
         raise refused.invalid("This token's times are no numbers.")
     return float(said)

@@ -119,6 +119,46 @@ async def test_a_team_that_changes_holds_for_tokens_that_were_verified_before(id
     assert (await door.call(token)).scopes == (("team rest", Ceilings(rpm=1)),)
 
 
+async def test_a_team_whose_change_could_not_be_read_is_read_again_while_its_tokens_are_used(idp):
+    door = Door(idp, team_claim="groups")
+    await door.put_team("research", ceilings=Ceilings(rpm=9))
+    await door.call(token := door.token(groups=["research"]))
+    door.directory.is_out = True
+    await door.put_team("research", version=2, ceilings=Ceilings(rpm=1))
+    await settle()
+    door.directory.is_out = False
+    door.clock.advance(1)
+
+    await door.call(token)
+    await settle()
+
+    assert (await door.call(token)).scopes == (("team research", Ceilings(rpm=1)),)
+
+
+async def test_a_group_that_is_no_team_keeps_no_token_out_while_the_directory_is(idp):
+    door = Door(idp, team_claim="groups")
+    await door.put_team("research", ceilings=Ceilings(rpm=9))
+    await door.call(door.token(groups=["research"]))
+    door.directory.is_out = True
+    door.clock.advance(5)
+
+    assert (await door.call(door.token(groups=["everyone", "research"]))).team == "research"
+    assert (await door.call(newcomer := door.token(groups=["new"]))).team is None
+    door.directory.is_out = False
+    await door.put_team("new")
+    await settle()
+
+    assert (await door.call(newcomer)).team == "new"
+
+
+@pytest.mark.parametrize("said", [{"team_claim": "groups"}, {"team": "rest"}])
+async def test_while_nothing_is_known_of_teams_no_token_that_needs_them_is_let_in_or_called_invalid(idp, said):
+    door = Door(idp, **said)
+    door.directory.is_out = True
+
+    assert await is_untold(door, door.token(groups=["everyone"]))
+
+
 @given(st.text(st.characters(), min_size=1, max_size=200), st.text(st.characters(), min_size=1, max_size=200))
 def test_no_two_callers_share_a_name_and_none_has_that_of_a_key(one, other):
     first, second = caller_name(one), caller_name(other)
@@ -176,6 +216,9 @@ HOSTILE = {
     "no expiry": lambda door: door.token(exp=None),
     "an expiry in words": lambda door: door.token(exp="tomorrow"),
     "an endless expiry": lambda door: door.token(exp=float("inf")),
+    "an expiry that no float holds": lambda door: door.token(exp=10**400),
+    "an expiry far beyond all clocks": lambda door: door.token(exp=1e300),
+    "a beginning that no float holds": lambda door: door.token(nbf=-(10**400)),
     "an expiry that is true": lambda door: door.token(exp=True),
     "not valid yet": lambda door: door.token(nbf=int(door.clock.time() + LEEWAY_S + 1)),
     "signed in the future": lambda door: door.token(iat=int(door.clock.time() + LEEWAY_S + 1)),
