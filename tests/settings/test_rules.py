@@ -450,6 +450,7 @@ def test_one_budget_a_window_for_end_users_too(told):
         ("global: {{{}}}", "global.limits"),
         ("teams: {{t: {{{}}}}}", "teams.t.limits"),
         ("teams: {{t: {{users: {{{}}}}}}}", "teams.t.users.limits"),
+        ("oidc: {{issuer: 'https://idp.example.com', audience: a, {}}}", "oidc.limits"),
     ],
 )
 def test_what_a_limit_means_in_an_outage_is_said_of_limits_that_there_are(told, holder, place):

@@ -84,6 +84,8 @@ class View:
             yield ("keys", index, "limits"), key.limits
         for place, users in self.users():
             yield (*place, "limits"), users.limits
+        if settings.oidc is not None:
+            yield ("oidc", "limits"), settings.oidc.limits
         yield ("global", "limits"), settings.everyone.limits
 
     def has_keys(self) -> bool:
