@@ -83,11 +83,3 @@ class Change(msgspec.Struct, frozen=True):
     """``everything``: changes may have been missed. ``config``: every replica is asked to read its file again."""
     name: str = ""
     """The id of a key, the name of a team."""
-
-
-def shown(record: KeyRecord | TeamRecord) -> dict[str, Any]:
-    """How an audit entry or an answer of the control plane shows a record: everything but what secrets hash to."""
-    fields: dict[str, Any] = msgspec.to_builtins(record)
-    for secret in fields.get("secrets", ()):
-        del secret["sha256"]
-    return fields

@@ -9,7 +9,8 @@ import pytest
 
 from gateway.core.errors import Conflict
 from gateway.directory.base import BATCH
-from gateway.directory.records import Change, shown
+from gateway.directory.records import Change
+from gateway.identity.terms import key_history
 from tests.directory.made import DIGEST, Heard, a_full_key, a_key, a_team, an_entry
 
 
@@ -264,7 +265,7 @@ async def test_an_id_that_no_entry_can_have_is_a_mistake_of_the_caller(directory
 async def test_the_audit_log_and_the_errors_hold_no_digest(directory):
     marked = "5ec2e7" * 10 + "abcd"
     key = a_key(secrets=a_key().secrets + a_full_key().secrets + (type(a_key().secrets[0])(sha256=marked),))
-    await directory.put_key(key, an_entry(after=shown(key)))
+    await directory.put_key(key, an_entry(after=key_history(key)))
     with pytest.raises(Conflict) as conflict:
         await directory.put_key(msgspec.structs.replace(key, tags=("x",)), an_entry())
 
