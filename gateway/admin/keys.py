@@ -14,13 +14,13 @@ from gateway.admin.key_rows import Key, of_file, of_record
 from gateway.admin.replies import InForce, Page
 from gateway.admin.roles import needs
 from gateway.directory.records import KeyRecord
+from gateway.identity.registrar import LONGEST_OVERLAP_S
 from gateway.settings.access import KeyTerms
 from gateway.settings.values import Name, Section
 
 router = APIRouter(tags=["keys and teams"])
 
 DAY_S = 86_400
-LONGEST_OVERLAP_S = 90 * DAY_S
 FILE = "file:"
 """Begins the cursor of a page that begins among the configuration's keys: no id holds a colon."""
 NO_STORE = "no-store"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.cli.config import add_config
 from gateway.cli.directory import in_directory, lasting
+from gateway.cli.terms import count
 
 if TYPE_CHECKING:
     from gateway.directory.base import Directory
@@ -22,7 +23,7 @@ _OFTEN = ("version",)
 
 def add_to(commands: Any) -> None:
     parser = commands.add_parser("audit", help="say who changed keys and teams, and how")
-    parser.add_argument("--limit", type=int, default=50, metavar="N", help="entries at most (default: %(default)s)")
+    parser.add_argument("--limit", type=count, default=50, metavar="N", help="entries at most (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     add_config(parser)
     parser.set_defaults(run=run)
@@ -30,7 +31,7 @@ def add_to(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     async def look(_registrar: Registrar, directory: Directory) -> Sequence[AuditEntry]:
-        return await directory.audit(limit=max(1, args.limit))
+        return await directory.audit(limit=args.limit)
 
     for entry in in_directory(lasting(args.config), look):
         at = datetime.fromtimestamp(entry.at, UTC).isoformat(timespec="seconds")

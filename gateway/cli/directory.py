@@ -56,8 +56,12 @@ def lasting(config: Path) -> Settings:
 
 
 def system_user() -> str:
-    """Who made a change, for the audit log: ``cli:alice``; the number where a container knows no name."""
+    """Who made a change, for the audit log: ``cli:alice``; the number where a container knows no name.
+
+    The name may come from the environment: one that holds a line break would write lines of its own into the log.
+    """
     try:
-        return f"cli:{getpass.getuser()}"
+        name = getpass.getuser()
     except (KeyError, OSError):
-        return f"cli:{os.getuid()}"
+        name = ""
+    return f"cli:{name if name and name.isprintable() else os.getuid()}"

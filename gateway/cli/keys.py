@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.cli.config import DEFAULT, add_config, read_config, usable_config
 from gateway.cli.directory import in_directory, is_forgetful, lasting, system_user
-from gateway.cli.terms import add_key_terms, patch, seconds, span
+from gateway.cli.terms import add_key_terms, patch, seconds, span, text
 from gateway.core.errors import ConfigError
 from gateway.settings import Settings
 
@@ -36,7 +36,7 @@ def add_to(commands: Any) -> None:
     add_key_terms(create)
     create.set_defaults(run=run_create)
     listing = actions.add_parser("list", help="list the keys of the configuration and of the directory")
-    listing.add_argument("--team", help="only keys of this team")
+    listing.add_argument("--team", type=text, help="only keys of this team")
     listing.add_argument("--revoked", action="store_true", help="revoked keys too")
     listing.add_argument("--json", action="store_true", help="as a JSON list")
     listing.set_defaults(run=run_list)
@@ -59,7 +59,7 @@ def add_to(commands: Any) -> None:
 
 def _of_one(actions: Any, action: str, help: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = actions.add_parser(action, help=help)
-    parser.add_argument("key", metavar="NAME", help="the key's name, or its id")
+    parser.add_argument("key", type=text, metavar="NAME", help="the key's name, or its id")
     return parser
 
 

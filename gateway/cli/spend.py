@@ -11,6 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from gateway.cli.config import add_config, usable_config
+from gateway.cli.terms import count, text
 from gateway.settings import Settings
 from gateway.spend.base import Dimension, Query, Report
 from gateway.spend.written import COLUMNS, DIMENSIONS, as_json, asked, figures
@@ -26,8 +27,8 @@ def add_to(commands: Any) -> None:
     )
     parser.add_argument("--to", dest="last", type=_day, metavar="DAY", help="the last day (default: today)")
     for name in DIMENSIONS[1:]:
-        parser.add_argument(f"--{name}", metavar="NAME", help=f"only of this {name}")
-    parser.add_argument("--limit", type=_count, default=1_000, help="the most rows (default: %(default)s)")
+        parser.add_argument(f"--{name}", type=text, metavar="NAME", help=f"only of this {name}")
+    parser.add_argument("--limit", type=count, default=1_000, help="the most rows (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="as the control plane says it")
     add_config(parser)
     parser.set_defaults(run=run)
@@ -94,12 +95,6 @@ def _aligned(row: Sequence[str], widths: Sequence[int], names: int) -> list[str]
         cell.ljust(width) if index < names else cell.rjust(width)
         for index, (cell, width) in enumerate(zip(row, widths, strict=True))
     ]
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1")
-    return int(text)
 
 
 def _day(text: str) -> date:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.cli.config import add_config, usable_config
 from gateway.cli.directory import in_directory, is_forgetful, lasting, system_user
-from gateway.cli.terms import add_shared_terms, patch
+from gateway.cli.terms import add_shared_terms, patch, text
 
 if TYPE_CHECKING:
     from gateway.directory.base import Directory
@@ -40,7 +40,7 @@ def add_to(commands: Any) -> None:
 
 def _of_one(actions: Any, action: str, help: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = actions.add_parser(action, help=help)
-    parser.add_argument("name", metavar="NAME", help="the team's name")
+    parser.add_argument("name", type=text, metavar="NAME", help="the team's name")
     return parser
 
 

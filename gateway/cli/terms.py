@@ -8,6 +8,7 @@ from typing import Any
 NONE = ("none", "never")
 """Takes away what was said before."""
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+_MOST_DIGITS = 18
 _LIMITS = ("rpm", "tpm", "images_per_minute", "concurrency")
 
 
@@ -50,10 +51,26 @@ def patch(args: argparse.Namespace) -> dict[str, Any]:
     return said
 
 
+def text(said: str) -> str:
+    """What stands for a name. Bytes that are no UTF-8 come as halves of characters, which no store can look for."""
+    try:
+        said.encode()
+    except UnicodeEncodeError:
+        raise argparse.ArgumentTypeError("is no UTF-8 text") from None
+    return said
+
+
+def count(text: str) -> int:
+    """A number from 1."""
+    if not _is_count(text) or not int(text):
+        raise argparse.ArgumentTypeError(f"{text[:30]!r} is no number from 1")
+    return int(text)
+
+
 def seconds(text: str) -> float:
     """``24h``, ``30m``, ``7d``, ``90s``; ``0``."""
     number, unit = (text[:-1], text[-1]) if text[-1:] in _UNITS else (text, "s")
-    if not (number.isascii() and number.isdigit()) or (unit == "s" and number != "0" and text[-1:] != "s"):
+    if not _is_count(number) or (unit == "s" and number != "0" and text[-1:] != "s"):
         raise argparse.ArgumentTypeError(f"{text!r} is no time: write 24h, 30m, 7d, 90s or 0")
     return float(int(number) * _UNITS[unit])
 
@@ -66,7 +83,12 @@ def span(seconds: float) -> str:
 
 def _number(text: str) -> str | int | None:
     """What is no number goes on as it is: who reads it says so."""
-    return None if text in NONE else int(text) if text.isascii() and text.isdigit() else text
+    return None if text in NONE else int(text) if _is_count(text) else text
+
+
+def _is_count(text: str) -> bool:
+    """A number that is no longer than any of ours is."""
+    return text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
 
 
 def _list(text: str) -> list[str]:

@@ -38,6 +38,7 @@ TRIES = 4
 """A change that names no version is made anew when another came between."""
 MAX_SECRETS = 4
 """Of one key, while rotations overlap."""
+LONGEST_OVERLAP_S = 90 * 86_400
 PAGE = 500
 
 Record = TypeVar("Record", KeyRecord, TeamRecord)
@@ -111,9 +112,13 @@ class Registrar:
     async def rotate_key(
         self, reference: str, overlap_s: float, *, by: str, version: int | None = None
     ) -> tuple[KeyRecord, str]:
-        """The key with a new secret, and that; those before it are good for ``overlap_s`` more. Raises NotFound and
-        Conflict.
+        """The key with a new secret, and that; those before it are good for ``overlap_s`` more. Raises NotFound,
+        InvalidRequest and Conflict.
         """
+        if not 0 <= overlap_s <= LONGEST_OVERLAP_S:
+            raise InvalidRequest(
+                "the overlap is longer than 90 days. Rotate later, or revoke sooner.", param="overlap_s"
+            )
         secret = ""
 
         async def change(record: KeyRecord) -> KeyRecord:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 
 import pytest
@@ -127,6 +128,18 @@ def test_the_audit_log_says_who_did_it(sluice):
         ("keys create a --rpm many", 2, "limits.rpm"),
         ("keys create a --budget 5", 2, "like 5/day"),
         ("keys create a --budget 5/dya", 2, "budgets.0.per"),
+        (f"keys create a --rpm {'9' * 5_000}", 2, "limits.rpm"),
+        (f"keys create a --budget {'9' * 5_000}/day", 2, "budgets.0.usd"),
+        (f"keys rotate ci --overlap {'9' * 400}d", 2, "24h"),
+        ("keys rotate ci --overlap 99999999999d", 2, "90 days"),
+        ("keys show \udcff", 2, "UTF-8"),
+        ("keys list --team \udcff", 2, "UTF-8"),
+        ("keys update ci --name \udcff", 2, "Use letters"),
+        ("keys create a --models \udcff", 2, "models.0"),
+        ("teams show \udcff", 2, "UTF-8"),
+        ("spend --key \udcff", 2, "UTF-8"),
+        ("audit --limit 99999999999999999999", 2, "no number from 1"),
+        ("audit --limit 0", 2, "no number from 1"),
         ("keys create a --expires soon", 2, "2027-01-31"),
         ("keys create a --expires 2020-01-01", 2, "passed"),
         ("keys create a/b", 2, "Use letters"),
@@ -218,3 +231,14 @@ def test_a_directory_that_can_not_be_reached_is_one_line(sluice, tmp_path):
     assert sluice.err.startswith("sluice: ")
     assert len(sluice.err.splitlines()) == 1
     assert "hush" not in sluice.err
+
+
+@pytest.mark.parametrize("name", ["mallory\n2026-01-01\tadmin\tkey.create", "\udcff", "\x1b[2Jx"])
+def test_no_name_of_the_environment_writes_lines_of_its_own_into_the_audit_log(sluice, monkeypatch, name):
+    monkeypatch.setenv("LOGNAME", name)
+
+    assert sluice("keys create ci") == 0
+
+    assert sluice("audit") == 0
+    assert len(sluice.out.splitlines()) == 1
+    assert f"\tcli:{os.getuid()}\tkey.create\t" in sluice.out
