@@ -33,12 +33,18 @@ LAST_BYTES_S = 60.0
 class Configured(msgspec.Struct, frozen=True):
     """One configuration, ready to be put in force. Another one is another object over the same ``Lasting``."""
 
-    settings: Settings
-    hash: str
-    """Of the settings, without their secrets."""
     upstreams: Upstreams
     parts: Parts
     control: Control
+
+    @property
+    def settings(self) -> Settings:
+        return self.control.settings
+
+    @property
+    def hash(self) -> str:
+        """Of the settings, without their secrets."""
+        return self.control.hash
 
 
 def configure(
@@ -54,18 +60,9 @@ def configure(
 
     Takes half a second for 1,000 models, and touches nothing of the event loop: a task for a thread.
     """
-    digest = fingerprint(redacted(settings))
     models = build_models(settings, lasting.catalog)
     book = build_book(settings)
-    router = Router(
-        models,
-        lasting.vitals,
-        lasting.breakers,
-        lasting.random,
-        off=upstreams.off,
-        budgeted=book.budgeted_providers,
-        links_are_kept=media is not None,
-    )
+    router = _router(models, lasting, upstreams, book, links_are_kept=media is not None)
     parts = Parts(
         identity=lasting.callers.identity(settings),
         models=models,
@@ -78,7 +75,7 @@ def configure(
     )
     control = Control(
         settings=settings,
-        hash=digest,
+        hash=fingerprint(redacted(settings)),
         problems=tuple(problems),
         reload=reload,
         models=models,
@@ -95,7 +92,21 @@ def configure(
         ),
         clock=lasting.clock,
     )
-    return Configured(settings, digest, upstreams, parts, control)
+    return Configured(upstreams, parts, control)
+
+
+def _router(
+    models: Mapping[str, Model], lasting: Lasting, upstreams: Upstreams, book: Book, *, links_are_kept: bool
+) -> Router:
+    return Router(
+        models,
+        lasting.vitals,
+        lasting.breakers,
+        lasting.random,
+        off=upstreams.off,
+        budgeted=book.budgeted_providers,
+        links_are_kept=links_are_kept,
+    )
 
 
 def _longest_total_s(models: Mapping[str, Model]) -> float:
