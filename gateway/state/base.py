@@ -89,7 +89,7 @@ class Level(msgspec.Struct, frozen=True, gc=False):
 
 
 class Refusal(msgspec.Struct, frozen=True, gc=False):
-    """The first claim that did not fit; nothing was taken."""
+    """The first claim that did not fit; nothing was taken. A cluster is asked scope by scope: the first scope's."""
 
     claim: Claim
     level: Level

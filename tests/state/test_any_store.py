@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from gateway.state.base import Claim, Level, Rate, Refusal, Reservation, Rule, Slots, Spend, Store
+from gateway.state.redis.spread import parts_of
 from tests.clock import FrozenClock
 from tests.state.conftest import MakeStore
 from tests.state.model import DAY_S, Model
@@ -354,6 +355,7 @@ holds = st.lists(st.lists(claims, min_size=1, max_size=4), min_size=1, max_size=
 
 class Histories(RuleBasedStateMachine):
     make_store: ClassVar[MakeStore]
+    is_cluster: ClassVar[bool]
 
     @initialize()
     def begin(self) -> None:
@@ -375,6 +377,9 @@ class Histories(RuleBasedStateMachine):
         answer = self.runner.run(self.store.hold(reservations))
         refused = self.model.hold(reservations, *self.now)
         if refused is not None:
+            if self.is_cluster:
+                in_turn = [each for part in parts_of(reservations) for each in part.reservations]
+                refused = self.model.hold(in_turn, *self.now)
             assert isinstance(answer, Refusal)
             assert answer.claim is refused
             assert answer.level.used == self.model.used(refused, *self.now)
@@ -415,8 +420,9 @@ class Histories(RuleBasedStateMachine):
             self.folder.cleanup()
 
 
-def test_any_history_agrees_with_the_model(make_store):
-    machine = type("Histories", (Histories,), {"make_store": staticmethod(make_store)})
+def test_any_history_agrees_with_the_model(make_store, request):
+    is_cluster = "cluster" in request.node.callspec.params["make_store"]
+    machine = type("Histories", (Histories,), {"make_store": staticmethod(make_store), "is_cluster": is_cluster})
     run_state_machine_as_test(
         machine,
         settings=settings(
