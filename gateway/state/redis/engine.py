@@ -175,7 +175,9 @@ class RedisEngine:
         holds = [asked.pack(rows, more) for asked in turn.holds]
         delivered = turn.delivered
         keys = [marker for each in delivered for marker in each.markers]
-        keys += dict.fromkeys([counter.packed for asked in turn.holds for counter in asked.counters])
+        keys += map(
+            packed, map(str.encode, dict.fromkeys([each.key for asked in turn.holds for each in asked.counters]))
+        )
         deliveries = [row for each in delivered for row in each.rows]
 
         def heard(answer: Any) -> None:
@@ -202,7 +204,7 @@ class RedisEngine:
         for _ in range(TRIES):
             rows.at(self.now_s())
             counters = [rows.of(claim) for claim in claims]
-            keys = list(dict.fromkeys(counter.packed for counter in counters))
+            keys = [packed(key.encode()) for key in dict.fromkeys(counter.key for counter in counters)]
             told = (rows.from_ms, rows.until_ms, [counter.row(0) for counter in counters])
             now_ms, is_stale, figures = await self._ask(self._scripts.levels, tag, keys, told)
             self._learn_time(now_ms)

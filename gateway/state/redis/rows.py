@@ -13,7 +13,6 @@ from datetime import tzinfo
 import msgspec
 
 from gateway.state.base import Claim, Level, Rate, Refusal, Rule, Slots
-from gateway.state.redis.scripts import packed
 from gateway.state.windows import DAY_S, Calendar, Span
 
 RATE, SLOTS, SPEND = 1, 2, 3
@@ -25,93 +24,115 @@ which refuses early and never late. What is spent is added up in 64 bits, and ne
 KEPT_S = 9 * DAY_S
 """How long a window is kept after its end: settlements may come 7 days after the lease, which may end an hour later."""
 
-MAX_KNOWN = 20_000
+MAX_YOUNG = 50_000
+"""Counters in one generation of those that are known, about 200 bytes each; to reckon one anew takes 1 µs."""
+MAX_LAWS = 10_000
 
 Packed = tuple[int, str, int, int, int]
+
+
+class Law(msgspec.Struct, frozen=True, gc=False):
+    """A rule in the current window: what its counters have in common."""
+
+    kind: int
+    what: str
+    """How the names of its counters end."""
+    limit: int
+    x: int
+    """Milliseconds: a Rate's period, the lease of Slots, when a window of Spend is forgotten (0: never)."""
+    end_s: float | None
 
 
 class Counter(msgspec.Struct, frozen=True, gc=False):
     """A claim's counter under its rule, in the current window: all of its row but the amount."""
 
     rule: Rule
-    tag: str
-    kind: int
+    law: Law
     key: str
-    limit: int
-    x: int
-    """Milliseconds: a Rate's period, the lease of Slots, when a window of Spend is forgotten (0: never)."""
-    end_s: float | None
-    packed: bytes
-    """The key, as an argument of a command."""
+    """Redis 7's msgpack knows no bytes."""
 
     def row(self, amount: int) -> Packed:
-        return self.kind, self.key, amount, self.limit, self.x
+        law = self.law
+        return law.kind, self.key, amount, law.limit, law.x
 
     def level(self, figures: Iterator[int], now_s: float) -> Level:
         """How it stands, by what a script said."""
-        limit = self.rule.limit
-        if self.kind == RATE:
+        limit, law = self.rule.limit, self.law
+        if law.kind == RATE:
             level = next(figures)
             if level <= 0:
                 return Level(limit, 0, 0, 0.0)
-            return Level(limit, -(-level // self.x), 0, level / (self.limit * 1_000) if self.limit else None)
-        if self.kind == SLOTS:
+            return Level(limit, -(-level // law.x), 0, level / (law.limit * 1_000) if law.limit else None)
+        if law.kind == SLOTS:
             taken = next(figures)
             return Level(limit, taken, taken, None)
         spent, held = next(figures), next(figures)
-        return Level(limit, spent + held, held, None if self.end_s is None else max(0.0, self.end_s - now_s))
+        return Level(limit, spent + held, held, None if law.end_s is None else max(0.0, law.end_s - now_s))
 
     def wait_s(self, level: int, wanted: int, reset_s: float | None) -> float | None:
         """Seconds until ``wanted`` would fit; None for never, or where it is not known. ``level`` is a Rate's."""
-        if wanted > self.limit or not self.limit or self.kind == SLOTS:
+        law = self.law
+        if wanted > law.limit or not law.limit or law.kind == SLOTS:
             return None
-        if self.kind == SPEND:
+        if law.kind == SPEND:
             return reset_s
-        over = level + (wanted - self.limit) * self.x
-        return max(0, -(-over // self.limit)) / 1_000
+        over = level + (wanted - law.limit) * law.x
+        return max(0, -(-over // law.limit)) / 1_000
 
 
 class Rows:
-    """The counters of claims, each reckoned once and known until a window ends."""
+    """The counters of claims, each reckoned once and known until a window ends or 50,000 others were asked for."""
 
     def __init__(self, zone: tzinfo) -> None:
         self._calendar = Calendar(zone)
-        self._known: dict[str, Counter] = {}
+        self._young: dict[str, Counter] = {}
+        self._old: dict[str, Counter] = {}
+        self._laws: dict[Rule, Law] = {}
         self.from_ms = 0
         self.until_ms = LARGEST
         """All windows that are known are current between these two."""
 
     def at(self, now_s: float) -> None:
         """What is asked from now on is meant for this time."""
-        if not self.from_ms <= now_s * 1_000 < self.until_ms or len(self._known) > MAX_KNOWN:
-            self._known.clear()
+        if not self.from_ms <= now_s * 1_000 < self.until_ms:
+            for known in (self._young, self._old, self._laws):
+                known.clear()
             self.from_ms, self.until_ms = 0, LARGEST
         self._now_s = now_s
 
     def of(self, claim: Claim) -> Counter:
-        counter = self._known.get(claim.key)
-        return counter if counter is not None and counter.rule is claim.rule else self._learn(claim)
+        counter = self._young.get(claim.key)
+        return counter if counter is not None and counter.rule is claim.rule else self._recall(claim)
 
     def in_window(self, claim: Claim, span: Span) -> Counter:
         """A counter of Spend in a window that need not be the current one."""
-        end_s = None if span.id == "total" else span.end_s
-        gone_ms = 0 if end_s is None else int((end_s + KEPT_S) * 1_000)
-        return _counter(claim, SPEND, f"spend:{span.id}", gone_ms, end_s)
+        return _counter(claim, _law_of_spend(claim.rule, span))
 
-    def _learn(self, claim: Claim) -> Counter:
-        rule = claim.rule
+    def _recall(self, claim: Claim) -> Counter:
+        counter = self._old.get(claim.key)
+        if counter is None or counter.rule is not claim.rule:
+            counter = _counter(claim, self._laws.get(claim.rule) or self._learn(claim.rule))
+        if len(self._young) >= MAX_YOUNG:
+            self._old, self._young = self._young, {}
+        self._young[claim.key] = counter
+        return counter
+
+    def _learn(self, rule: Rule) -> Law:
         if isinstance(rule, Rate):
-            counter = _counter(claim, RATE, "rate", max(1, round(rule.period_s * 1_000)), None)
+            period_ms = max(1, round(rule.period_s * 1_000))
+            law = Law(RATE, "rate", min(rule.limit, LARGEST // period_ms), period_ms, None)
         elif isinstance(rule, Slots):
-            counter = _counter(claim, SLOTS, "slots", int(rule.lease_s * 1_000), None)
+            law = Law(SLOTS, "slots", min(rule.limit, LARGEST), int(rule.lease_s * 1_000), None)
         else:
             span = self._calendar.window(self._now_s, rule.per)
-            counter = self.in_window(claim, span)
-            if counter.end_s is not None:
+            law = _law_of_spend(rule, span)
+            if law.end_s is not None:
                 self.from_ms = max(self.from_ms, int(span.start_s * 1_000))
                 self.until_ms = min(self.until_ms, int(span.end_s * 1_000))
-        self._known[claim.key] = counter
-        return counter
+        if len(self._laws) >= MAX_LAWS:
+            self._laws.clear()
+        self._laws[rule] = law
+        return law
 
 
 def tag_of(key: str) -> str:
@@ -131,9 +152,12 @@ def refusal(
     return Refusal(claim, level, counter.wait_s(figures[0], wanted, level.reset_s))
 
 
-def _counter(claim: Claim, kind: int, what: str, x: int, end_s: float | None) -> Counter:
+def _law_of_spend(rule: Rule, span: Span) -> Law:
+    end_s = None if span.id == "total" else span.end_s
+    gone_ms = 0 if end_s is None else int((end_s + KEPT_S) * 1_000)
+    return Law(SPEND, f"spend:{span.id}", min(rule.limit, LARGEST), gone_ms, end_s)
+
+
+def _counter(claim: Claim, law: Law) -> Counter:
     tag = tag_of(claim.key)
-    key = f"sluice:{{{tag}}}:{claim.key[len(tag) + 1 :]}:{what}"
-    largest = LARGEST // x if kind == RATE else LARGEST
-    limit = min(claim.rule.limit, largest)
-    return Counter(claim.rule, tag, kind, key, limit, x, end_s, packed(key.encode()))
+    return Counter(claim.rule, law, f"sluice:{{{tag}}}:{claim.key[len(tag) + 1 :]}:{law.what}")

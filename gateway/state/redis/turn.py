@@ -91,7 +91,7 @@ class Delivered:
         amounts = []
         for claim, amount, span in zip(delivery.claims, delivery.amounts, delivery.windows, strict=True):
             counter = rows.in_window(claim, span)
-            amounts.append((counter.key, amount, counter.x))
+            amounts.append((counter.key, amount, counter.law.x))
         return CHARGE, delivery.id, amounts
 
     def answer(self) -> None:
