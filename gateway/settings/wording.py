@@ -37,7 +37,10 @@ def worded(error: ErrorDetails, place: Place, document: Document) -> Problem:
     word = _WORDS.get(kind)
     if word is None:
         return document.problem(place, "is not valid here", _description(place))
-    what, fix = word(error.get("ctx", {}), error["input"], _shown(error["input"], place, document))
+    # Of a mapping's entry, it may be the name that is wrong.
+    is_name = error["loc"][-1:] == ("[key]",)
+    shown = repr(str(place[-1])[:60]) if is_name else _shown(error["input"], place, document)
+    what, fix = word(error.get("ctx", {}), error["input"], shown)
     return document.problem(place, what, fix or _description(place))
 
 
@@ -92,9 +95,13 @@ def _unknown(place: Place, document: Document) -> Problem:
 
 
 def _description(place: Place) -> str:
-    section = section_at(place[:-1]) if place else None
-    field = names_of(section).get(str(place[-1])) if section else None
-    return (field.description or "") if field else ""
+    """What the setting at ``place`` is for, or the one that it is a part of."""
+    for end in range(len(place), 0, -1):
+        section = section_at(place[: end - 1])
+        field = names_of(section).get(str(place[end - 1])) if section else None
+        if field is not None:
+            return field.description or ""
+    return ""
 
 
 def _shown(value: Any, place: Place, document: Document) -> str:

@@ -209,3 +209,28 @@ def test_each_problem_has_a_fix(tmp_path):
     (tmp_path / "a.yaml").write_text(WRONG)
     _, problems = check(tmp_path / "a.yaml", {})
     assert [str(problem) for problem in problems if not problem.fix] == []
+
+
+def test_of_a_name_that_is_wrong_the_name_is_shown_and_not_what_stands_beside_it(told):
+    assert told("teams: {t: {limits: {rpm: 1, on_outage: {rps: open}}}}") == [
+        "1 teams.t.limits.on_outage.rps: must be one of rpm, tpm, images_per_minute, concurrency; not 'rps'"
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "oidc: {issuer: 'https://idp.example.com', audience: a, algorithms: [null]}",
+        "oidc: {issuer: 'https://idp.example.com', audience: a, team_claim: g, teams: {x: []}}",
+        "keys: [{name: k, key: 0123456789abcdef, tags: [null]}]",
+        "teams: {t: {limits: {on_outage: {rpm: null}}}}",
+        "teams: {t: {limits: {on_outage: {rqm: open}}}}",
+    ],
+)
+def test_what_is_wrong_within_a_list_or_a_mapping_has_a_fix_too(tmp_path, text):
+    (tmp_path / "sluice.yaml").write_text(text)
+
+    _, problems = check(tmp_path / "sluice.yaml", {})
+
+    assert [problem for problem in problems if not problem.fix] == []
+    assert any(not problem.is_warning for problem in problems)
