@@ -3,34 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import pytest
-
 from tests.client import get
 from tests.processes import ROOT
+from tests.programs import needed
 from tests.redis_server import free_port
 
-PROGRAM = shutil.which("haproxy", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
-WITHOUT = "there is no haproxy here. On Debian or Ubuntu: apt install haproxy"
 CONFIG = ROOT / "deploy" / "compose" / "haproxy.cfg"
 CLOSES = "option http-server-close"
 CHECK_MS = 100
 """Between two health checks, where the one that we ship has a second."""
-
-
-def need_haproxy() -> str:
-    """Its path. Skips the test where there is none, but on CI, where nothing may be left out, fails it."""
-    if PROGRAM is None:
-        if os.environ.get("CI"):
-            pytest.fail(WITHOUT)
-        pytest.skip(WITHOUT)
-    return PROGRAM
 
 
 def adapted(config: str, port: int, ports: list[int], *, keeps_connections: bool = False) -> str:
@@ -57,8 +43,9 @@ async def haproxy(folder: Path, ports: list[int], *, keeps_connections: bool = F
     port = free_port()
     config = folder / "haproxy.cfg"
     config.write_text(adapted(CONFIG.read_text(), port, ports, keeps_connections=keeps_connections))
+    program = needed("haproxy", "haproxy")
     process = await asyncio.create_subprocess_exec(
-        need_haproxy(), "-db", "-f", str(config), stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+        program, "-db", "-f", str(config), stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
     )
     url = f"http://127.0.0.1:{port}"
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import socket
@@ -14,21 +13,11 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
-import pytest
 import redis
 
-PROGRAM = shutil.which("redis-server", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+from tests.programs import needed
+
 START_S = 15.0
-WITHOUT = "there is no redis-server here. On Debian or Ubuntu: apt install redis-server"
-
-
-def need_redis_server() -> str:
-    """Its path. Skips the test where there is none, but on CI, where nothing may be left out, fails it."""
-    if PROGRAM is None:
-        if os.environ.get("CI"):
-            pytest.fail(WITHOUT)
-        pytest.skip(WITHOUT)
-    return PROGRAM
 
 
 def free_port() -> int:
@@ -43,7 +32,7 @@ class RedisServer:
     """
 
     def __init__(self, *options: str, appendonly: bool = False, password: str = "") -> None:
-        program = need_redis_server()
+        program = needed("redis-server", "redis-server")
         self.folder = Path(tempfile.mkdtemp(prefix="redis-"))
         self.password = password
         self.options = dict(zip(options[::2], options[1::2], strict=False))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import tempfile
 from collections.abc import AsyncIterator, Mapping
@@ -22,6 +21,7 @@ from gateway.settings import load
 from gateway.simulator.server import listening
 from gateway.telemetry.log_writer import LogWriter
 from gateway.telemetry.observer import _Watch
+from tests.waiting import until
 
 
 class Serving:
@@ -35,9 +35,7 @@ class Serving:
 
     async def until(self, condition: Any, within_s: float = 5.0) -> None:
         """Let the loop turn until ``condition()`` holds: for what another task or thread is about to do."""
-        async with asyncio.timeout(within_s):
-            while not condition():  # noqa: ASYNC110  what is waited for signals nobody
-                await asyncio.sleep(0.002)
+        await until(condition, within_s)
 
 
 @asynccontextmanager

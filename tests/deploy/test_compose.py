@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from importlib.resources import files
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 import yaml
 
 from gateway.settings import check
+from tests.programs import needed
 
 ROOT = Path(__file__).parent.parent.parent
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
@@ -88,7 +88,6 @@ def test_every_port_is_open_on_this_machine_alone():
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
-@pytest.mark.skipif(shutil.which("haproxy") is None, reason="haproxy is not installed")
 def test_haproxy_takes_the_balancers_configuration(tmp_path):
     text = (ROOT / "deploy/compose/haproxy.cfg").read_text("utf-8")
     for name in GATEWAYS:
@@ -98,6 +97,8 @@ def test_haproxy_takes_the_balancers_configuration(tmp_path):
     config = tmp_path / "haproxy.cfg"
     config.write_text(text)
 
-    checked = subprocess.run(["haproxy", "-c", "-f", config], capture_output=True, text=True, check=False)
+    checked = subprocess.run(
+        [needed("haproxy", "haproxy"), "-c", "-f", config], capture_output=True, text=True, check=False
+    )
     assert checked.returncode == 0, checked.stderr
     assert "WARNING" not in checked.stderr

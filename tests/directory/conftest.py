@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,13 +20,6 @@ Open = Callable[[], Awaitable[Directory]]
 """Opens one more of what looks at the same records, as another replica or process does."""
 
 KINDS = ("memory", "sqlite", "redis")
-PATIENCE_S = 15.0
-
-
-async def comes_true(fact: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not fact():  # noqa: ASYNC110  of what another process does, there is no event
-            await asyncio.sleep(0.01)
 
 
 @asynccontextmanager

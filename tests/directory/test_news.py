@@ -22,9 +22,9 @@ from gateway.directory.redis import VERSION, RedisDirectory
 from gateway.directory.sqlite import SqliteDirectory
 from gateway.state.redis.connect import connect
 from tests.clock import MovableClock
-from tests.directory.conftest import comes_true
 from tests.directory.made import Heard, a_key, a_team, an_entry
 from tests.redis_server import RedisServer
+from tests.waiting import until
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "redis"], indirect=True)
@@ -34,9 +34,9 @@ async def test_each_change_is_told_to_another_instance_in_order(open):
     other.subscribe(heard)
     await one.note(an_entry("first"), Change("config", "first"))
     # Until here a new connection may have told of everything.
-    await comes_true(lambda: Change("config", "first") in heard or EVERYTHING in heard)
+    await until(lambda: Change("config", "first") in heard or EVERYTHING in heard)
     if isinstance(other, RedisDirectory):
-        await comes_true(lambda: other._news.is_listening)
+        await until(lambda: other._news.is_listening)
     heard.clear()
 
     await one.put_key(a_key("k"), an_entry())
@@ -46,7 +46,7 @@ async def test_each_change_is_told_to_another_instance_in_order(open):
     await one.put_keys([a_key("l"), a_key("m")], an_entry())
 
     changes = [Change("key", "k"), Change("team", "red"), Change("config"), EVERYTHING]
-    await comes_true(lambda: [change for change in heard if change != Change("config", "first")] == changes)
+    await until(lambda: [change for change in heard if change != Change("config", "first")] == changes)
 
 
 async def test_a_running_gateway_sees_what_a_command_in_another_process_changed(tmp_path):
@@ -69,7 +69,7 @@ async def test_a_running_gateway_sees_what_a_command_in_another_process_changed(
     command = [sys.executable, "-c", script, str(tmp_path / "keys.db")]
     await asyncio.to_thread(subprocess.run, command, check=True, timeout=60)
 
-    await comes_true(lambda: heard == [Change("key", "k")])
+    await until(lambda: heard == [Change("key", "k")])
     assert await directory.key("k") == a_key("k")
     await directory.aclose()
 
@@ -112,7 +112,7 @@ class Replicas:
         directory = await self.one()
         heard = Heard()
         directory.subscribe(heard)
-        await comes_true(lambda: directory._news.is_listening)
+        await until(lambda: directory._news.is_listening)
         heard.clear()
         return directory, heard
 
@@ -140,9 +140,9 @@ async def test_after_a_lost_connection_everything_may_have_changed_and_news_go_o
     with server.client() as client:
         client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
 
-    await comes_true(lambda: EVERYTHING in heard)
+    await until(lambda: EVERYTHING in heard)
     await writer.put_key(a_key("k"), an_entry())
-    await comes_true(lambda: Change("key", "k") in heard)
+    await until(lambda: Change("key", "k") in heard)
 
 
 async def test_a_message_that_was_lost_is_noticed_at_the_next_one(replicas, server):
@@ -153,9 +153,9 @@ async def test_a_message_that_was_lost_is_noticed_at_the_next_one(replicas, serv
         client.incr(VERSION)
     await writer.put_key(a_key("k"), an_entry())
 
-    await comes_true(lambda: EVERYTHING in heard)
+    await until(lambda: EVERYTHING in heard)
     await writer.put_key(a_key("l"), an_entry())
-    await comes_true(lambda: heard[-1] == Change("key", "l"))
+    await until(lambda: heard[-1] == Change("key", "l"))
 
 
 async def test_a_message_that_was_lost_is_noticed_by_the_counter_within_thirty_seconds(replicas, server):
@@ -164,11 +164,11 @@ async def test_a_message_that_was_lost_is_noticed_by_the_counter_within_thirty_s
     with server.client() as client:
         client.incr(VERSION)
     replicas.clock.advance(COMPARE_S)
-    await comes_true(lambda: reader._news._due == 1)
+    await until(lambda: reader._news._due == 1)
     assert heard == [], "it may still be on its way"
     replicas.clock.advance(COMPARE_S)
 
-    await comes_true(lambda: EVERYTHING in heard)
+    await until(lambda: EVERYTHING in heard)
     assert 2 * COMPARE_S < 30
 
 
@@ -178,9 +178,9 @@ async def test_no_alarm_is_raised_where_no_message_was_lost(replicas):
 
     for number in range(1, 4):
         await writer.put_key(a_key(str(number)), an_entry())
-        await comes_true(lambda number=number: reader._news._seen == number)
+        await until(lambda number=number: reader._news._seen == number)
         replicas.clock.advance(COMPARE_S)
-        await comes_true(lambda number=number: reader._news._due == number)
+        await until(lambda number=number: reader._news._due == number)
 
     assert heard == [Change("key", "1"), Change("key", "2"), Change("key", "3")]
 
@@ -194,7 +194,7 @@ async def test_a_counter_that_went_back_is_noticed(replicas, server):
         client.flushall()
     replicas.clock.advance(COMPARE_S)
 
-    await comes_true(lambda: EVERYTHING in heard)
+    await until(lambda: EVERYTHING in heard)
 
 
 async def test_where_messages_cannot_be_had_at_all_changes_are_seen_nevertheless(replicas, server, caplog):
@@ -203,14 +203,14 @@ async def test_where_messages_cannot_be_had_at_all_changes_are_seen_nevertheless
         writer, reader = await replicas.one(), await replicas.one()
         heard = Heard()
         reader.subscribe(heard)
-        await comes_true(lambda: "heard late" in caplog.text)
+        await until(lambda: "heard late" in caplog.text)
         heard.clear()
 
         await writer.put_key(a_key("k"), an_entry())
-        await comes_true(lambda: EVERYTHING in heard)
+        await until(lambda: EVERYTHING in heard)
 
         client.execute_command("ACL", "SETUSER", "default", "+subscribe")
-        await comes_true(lambda: reader._news.is_listening)
+        await until(lambda: reader._news.is_listening)
         assert "heard again" in caplog.text
 
 
@@ -218,20 +218,20 @@ async def test_news_come_back_with_redis(replicas, server, caplog):
     writer = await replicas.one()
     reader, heard = await replicas.listening()
     await writer.put_key(a_key("k"), an_entry())
-    await comes_true(lambda: Change("key", "k") in heard)
+    await until(lambda: Change("key", "k") in heard)
 
     server.kill()
-    await comes_true(lambda: not reader._news.is_listening)
+    await until(lambda: not reader._news.is_listening)
     with pytest.raises(StoreUnavailable):
         await reader.key("k")
     heard.clear()
     server.restart()
 
-    await comes_true(lambda: EVERYTHING in heard)
+    await until(lambda: EVERYTHING in heard)
     assert await reader.key("k") == a_key("k")
     second = msgspec.structs.replace(a_key("k"), version=2, tags=("x",))
     await writer.put_key(second, an_entry())
-    await comes_true(lambda: Change("key", "k") in heard)
+    await until(lambda: Change("key", "k") in heard)
     assert await reader.key("k") == second
 
 
@@ -241,7 +241,7 @@ async def test_a_message_of_a_newer_release_that_is_not_understood_counts_as_eve
     with server.client() as client:
         client.publish("sluice:{directory}:news:0", "1 something-new x")
 
-    await comes_true(lambda: EVERYTHING in heard)
+    await until(lambda: EVERYTHING in heard)
 
 
 async def test_another_database_of_the_same_redis_is_another_directory(server, replicas):
@@ -250,11 +250,11 @@ async def test_another_database_of_the_same_redis_is_another_directory(server, r
     writer, heard_there = await elsewhere.listening()
 
     await writer.put_key(a_key("k"), an_entry())
-    await comes_true(lambda: Change("key", "k") in heard_there)
+    await until(lambda: Change("key", "k") in heard_there)
     with redis.Redis.from_url(server.url) as client:
         client.publish("sluice:{directory}:news:0", "1 key mine")
 
-    await comes_true(lambda: heard == [Change("key", "mine")])
+    await until(lambda: heard == [Change("key", "mine")])
     await elsewhere.aclose()
 
 
@@ -263,10 +263,10 @@ async def test_a_redis_that_hangs_is_listened_to_again_when_it_answers(replicas,
 
     server.pause()
     replicas.clock.advance(COMPARE_S)
-    await comes_true(lambda: not reader._news.is_listening)
+    await until(lambda: not reader._news.is_listening)
     server.resume()
 
-    await comes_true(lambda: EVERYTHING in heard and reader._news.is_listening)
+    await until(lambda: EVERYTHING in heard and reader._news.is_listening)
 
 
 async def test_it_is_said_until_when_all_news_have_come(replicas):
@@ -276,10 +276,10 @@ async def test_it_is_said_until_when_all_news_have_come(replicas):
 
     for number in range(1, 4):
         await writer.put_key(a_key(str(number)), an_entry())
-        await comes_true(lambda number=number: heard[-1:] == [Change("key", str(number))])
+        await until(lambda number=number: heard[-1:] == [Change("key", str(number))])
         before = replicas.clock.monotonic()
         replicas.clock.advance(COMPARE_S)
-        await comes_true(lambda before=before: reader.told_until >= before + COMPARE_S)
+        await until(lambda before=before: reader.told_until >= before + COMPARE_S)
 
 
 @pytest.mark.parametrize("command", [("INCR", VERSION), ("FLUSHALL",), ("INCRBY", VERSION, "-1")])
@@ -287,9 +287,9 @@ async def test_where_news_may_be_missing_it_is_not_said_that_all_have_come(repli
     writer = await replicas.one()
     reader, heard = await replicas.listening()
     await writer.put_key(a_key("k"), an_entry())
-    await comes_true(lambda: heard == [Change("key", "k")])
+    await until(lambda: heard == [Change("key", "k")])
     replicas.clock.advance(COMPARE_S)
-    await comes_true(lambda: reader.told_until > -math.inf)
+    await until(lambda: reader.told_until > -math.inf)
     last, said = reader.told_until, []
     reader.subscribe(lambda change: said.append((change, reader.told_until)))
 
@@ -298,20 +298,20 @@ async def test_where_news_may_be_missing_it_is_not_said_that_all_have_come(repli
     for _ in range(2):
         before = reader._news._compare_at
         replicas.clock.advance(COMPARE_S)
-        await comes_true(lambda before=before: reader._news._compare_at > before or said)
+        await until(lambda before=before: reader._news._compare_at > before or said)
 
-    await comes_true(lambda: said)
+    await until(lambda: said)
     assert said[0] == (EVERYTHING, last), "whoever has remembered keys is told before anything is said anew"
 
 
 async def test_while_redis_is_out_it_is_not_said_that_all_news_have_come(replicas, server):
     reader, _ = await replicas.listening()
     replicas.clock.advance(COMPARE_S)
-    await comes_true(lambda: reader.told_until > -math.inf)
+    await until(lambda: reader.told_until > -math.inf)
     last = reader.told_until
 
     server.kill()
-    await comes_true(lambda: not reader._news.is_listening)
+    await until(lambda: not reader._news.is_listening)
     replicas.clock.advance(10 * COMPARE_S)
     with pytest.raises(StoreUnavailable):
         await reader.key("k")

@@ -14,9 +14,9 @@ from gateway.directory.records import Change
 from gateway.directory.redis import AUDIT, IDS, KEYS, MEMBERS, NAMES, TEAMS, VERSION, RedisDirectory
 from gateway.state.redis.connect import connect
 from tests.clock import MovableClock
-from tests.directory.conftest import comes_true
 from tests.directory.made import Heard, a_full_key, a_key, a_team, an_entry
 from tests.redis_server import RedisServer, free_port
+from tests.waiting import until
 
 PASSWORD = "pass-5ec2e7"
 
@@ -51,7 +51,7 @@ async def test_a_user_without_the_channels_is_told_what_is_missing(redis_url, ca
             async with directory_at(redis_url.replace("redis://", "redis://narrow:pw@")) as directory:
                 with pytest.raises(StoreUnavailable, match="channels &sluice"):
                     await directory.put_key(a_key(), an_entry())
-                await comes_true(lambda: "channels &sluice" in caplog.text)
+                await until(lambda: "channels &sluice" in caplog.text)
         finally:
             client.acl_deluser("narrow")
 
@@ -116,7 +116,7 @@ async def test_a_redis_that_forgot_the_scripts_is_sent_them_again(redis_url):
 
 async def test_a_look_up_is_one_command(redis_url):
     async with directory_at(redis_url) as directory:
-        await comes_true(lambda: directory._news.is_listening)
+        await until(lambda: directory._news.is_listening)
         await directory.put_key(a_key("k"), an_entry())
         with redis.Redis.from_url(redis_url) as client:
             client.config_resetstat()
@@ -172,9 +172,7 @@ async def test_it_works_and_hears_in_a_cluster():
     with RedisServer("--cluster-enabled", "yes", "--cluster-port", str(free_port())) as server:
         with server.client() as client:
             client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16_383)
-            await comes_true(
-                lambda: b"cluster_state:ok" in client.execute_command("CLUSTER", "INFO", NEVER_DECODE=True)
-            )
+            await until(lambda: b"cluster_state:ok" in client.execute_command("CLUSTER", "INFO", NEVER_DECODE=True))
         async with AsyncExitStack() as stack:
             directories = []
             for _ in range(2):
@@ -186,7 +184,7 @@ async def test_it_works_and_hears_in_a_cluster():
             one, other = directories
             heard = Heard()
             other.subscribe(heard)
-            await comes_true(lambda: other._news.is_listening)
+            await until(lambda: other._news.is_listening)
 
             await one.put_keys([a_full_key(), a_key("k", team="red")], an_entry())
             await one.put_team(a_team("red"), an_entry())
@@ -194,4 +192,4 @@ async def test_it_works_and_hears_in_a_cluster():
             assert await other.key("k") == a_key("k", team="red")
             assert len((await other.keys(team="red")).keys) == 2
             assert [entry.id for entry in await other.audit()] == ["2", "1"]
-            await comes_true(lambda: Change("team", "red") in heard)
+            await until(lambda: Change("team", "red") in heard)

@@ -16,8 +16,8 @@ from gateway.directory.open import open_directory
 from gateway.directory.records import Change
 from gateway.directory.sqlite import SqliteDirectory
 from tests.clock import FrozenClock, MovableClock
-from tests.directory.conftest import comes_true
 from tests.directory.made import Heard, a_full_key, a_key, a_team, an_entry
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -169,19 +169,19 @@ async def test_it_is_said_until_when_all_news_have_come_and_no_further_while_the
     await directory.start()
     assert directory.told_until == -math.inf
     clock.advance(5)
-    await comes_true(lambda: directory.told_until > -math.inf)
+    await until(lambda: directory.told_until > -math.inf)
 
     def fails():
         raise sqlite3.OperationalError("disk I/O error")
 
     with monkeypatch.context() as broken:
         broken.setattr(directory._file, "news", fails)
-        await comes_true(lambda: directory._is_deaf)
+        await until(lambda: directory._is_deaf)
         later = clock.monotonic() + 60
         clock.advance(60)
         await asyncio.sleep(0.05)
         assert directory.told_until < later
-    await comes_true(lambda: directory.told_until >= later)
+    await until(lambda: directory.told_until >= later)
     await directory.aclose()
 
 
@@ -198,7 +198,7 @@ async def test_what_was_changed_before_that_moment_was_told_before_it_was_said(p
         await directory.put_key(a_key(str(number)), an_entry())
         clock.advance(1)
         made_before = clock.monotonic()
-        await comes_true(lambda since=made_before: reader.told_until >= since)
+        await until(lambda since=made_before: reader.told_until >= since)
         assert heard[-1] == Change("key", str(number))
         assert told_at[-1] < made_before
     await reader.aclose()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -13,6 +12,7 @@ from gateway.state.base import Claim, Level, Rate, Refusal, Reservation, Rule, S
 from gateway.state.shared import LAST_PROBE_S, SharedStore
 from tests.clock import FrozenClock
 from tests.state.shared.engine import Engine, Link, Sleeps
+from tests.waiting import until
 
 DAILY = Spend(100, "day")
 OPEN = Spend(100, "day", "open")
@@ -23,14 +23,6 @@ PAIR = Slots(4)
 _numbers = itertools.count()
 
 Asked = tuple[str, Rule, int]
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Let the loop and the threads go on until it is so."""
-    end = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < end, "it never came to be"
-        await asyncio.sleep(0.001)
 
 
 async def idle() -> None:

@@ -6,7 +6,8 @@ import itertools
 
 from gateway.state.base import Claim, Refusal, Spend
 from gateway.state.outbox import LARGEST_BATCH
-from tests.state.shared.scene import idle, until
+from tests.state.shared.scene import idle
+from tests.waiting import until
 
 CALLS = 3 * LARGEST_BATCH + 1
 HIGH = Spend(10**9, "day")

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from gateway.core.errors import StoreUnavailable
-from tests.state.shared.scene import DAILY, OPEN, RPM, at_engine, idle, made, until
+from tests.state.shared.scene import DAILY, OPEN, RPM, at_engine, idle, made
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[3]
 

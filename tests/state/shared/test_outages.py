@@ -9,7 +9,8 @@ import pytest
 
 from gateway.core.errors import StoreUnavailable, StoreUnfit
 from gateway.state.base import Claim, Level, Rate, Refusal, Reservation, Slots, Spend, Status
-from tests.state.shared.scene import CLOSED, DAILY, OPEN, PAIR, RPM, at_engine, idle, made, until
+from tests.state.shared.scene import CLOSED, DAILY, OPEN, PAIR, RPM, at_engine, idle, made
+from tests.waiting import until
 
 FAULTS = ["refused", "lost before", "lost after", "late"]
 

@@ -17,7 +17,7 @@ from gateway.state.redis.connect import connect
 from gateway.state.redis.engine import RedisEngine
 from gateway.state.shared import SharedStore
 from tests.redis_server import RedisServer
-from tests.state.shared.scene import until
+from tests.waiting import until
 
 TOTAL = Spend(1_000, "total")
 CLOSED = Spend(1_000, "total", "closed")
