@@ -169,6 +169,12 @@ class RedisEngine:
             self._send(tag, turn)
 
     def _send(self, tag: str, turn: Turn, tries: int = TRIES) -> None:
+        try:
+            self._ask_for(tag, turn, tries)
+        except Exception as error:  # noqa: BLE001  whatever it was, nobody may be left without an answer
+            turn.fail(ValueError(f"what was asked can't be sent to Redis: {type(error).__name__}"))
+
+    def _ask_for(self, tag: str, turn: Turn, tries: int) -> None:
         rows = self._rows
         rows.at(self.now_s())
         more: list[bytes] = []

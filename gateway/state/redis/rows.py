@@ -53,7 +53,8 @@ class Counter(msgspec.Struct, frozen=True, gc=False):
 
     def row(self, amount: int) -> Packed:
         law = self.law
-        return law.kind, self.key, amount, law.limit, law.x
+        # What is beyond every limit is refused as such; there are numbers that can't be sent at all.
+        return law.kind, self.key, amount if amount <= LARGEST else LARGEST + 1, law.limit, law.x
 
     def level(self, figures: Iterator[int], now_s: float) -> Level:
         """How it stands, by what a script said."""

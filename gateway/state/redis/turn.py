@@ -9,7 +9,7 @@ import msgspec
 
 from gateway.core.errors import StoreUnavailable
 from gateway.state.base import Claim, Level, Refusal, Reservation
-from gateway.state.redis.rows import Counter, Rows, refusal
+from gateway.state.redis.rows import LARGEST, Counter, Rows, refusal
 from gateway.state.redis.scripts import packed
 from gateway.state.remote import Charge, Delivery, Settlement
 
@@ -84,14 +84,14 @@ class Delivered:
         if isinstance(delivery, Settlement):
             if len(delivery.amounts) != len(delivery.claims):
                 raise ValueError(f"{len(delivery.claims)} claims, and {len(delivery.amounts)} amounts to settle them")
-            return SETTLEMENT, delivery.id, delivery.amounts
+            return SETTLEMENT, delivery.id, [min(amount, LARGEST) for amount in delivery.amounts]
         if not isinstance(delivery, Charge):
             return WITHDRAWAL, delivery.id
         self.markers.append(packed(f"sluice:{{{tag}}}:charged:{delivery.id}".encode()))
         amounts = []
         for claim, amount, span in zip(delivery.claims, delivery.amounts, delivery.windows, strict=True):
             counter = rows.in_window(claim, span)
-            amounts.append((counter.key, amount, counter.law.x))
+            amounts.append((counter.key, min(amount, LARGEST), counter.law.x))
         return CHARGE, delivery.id, amounts
 
     def answer(self) -> None:

@@ -193,6 +193,39 @@ async def test_sums_beyond_what_scripts_count_exactly_are_still_exact_and_never_
     assert isinstance(refusal, Refusal)
 
 
+@pytest.mark.parametrize("vast", [2**53, 2**63, 2**64 + 5, 2**200])
+async def test_an_amount_beyond_all_limits_is_refused_and_harms_no_other_call_of_its_turn(engine, vast):
+    other, wide = reservation(("key:b:usd", USD, 1)), Spend(2**210, "total")
+    money, tokens = (reservation(each) for each in (("key:a:usd", wide, vast), ("key:a:tpm", Rate(2**210), vast)))
+
+    async with asyncio.timeout(5):
+        answers = await asyncio.gather(*(engine.hold([each]) for each in (money, other, tokens)))
+
+    assert [is_taken(answer) for answer in answers] == [False, True, False]
+
+
+@pytest.mark.parametrize("vast", [2**63 - 1, 2**63 + 5, 2**64 + 5])
+async def test_a_truth_that_nobody_can_write_down_is_spent_as_far_as_it_goes_and_takes_no_other_with_it(engine, vast):
+    held = [reservation((f"key:{name}:usd", USD, 5)) for name in "ab"]
+    for each in held:
+        await engine.hold([each])
+    owed = Charge("late", (Claim("key:c:usd", USD, vast),), (vast,), (TOTAL,))
+
+    await engine.deliver([settlement(held[0], vast), settlement(held[1], 3), owed])
+
+    assert await figures(engine, "key:a:usd") == (LARGEST, 0)
+    assert await figures(engine, "key:b:usd") == (3, 0)
+    assert await figures(engine, "key:c:usd") == (LARGEST, 0)
+
+
+async def test_what_can_t_be_sent_fails_and_leaves_nobody_waiting(engine):
+    odd, good = reservation(("key:\ud800:usd", USD, 1)), reservation(("key:a:usd", USD, 1))
+    async with asyncio.timeout(5):
+        answers = await asyncio.gather(engine.hold([odd]), engine.hold([good]), return_exceptions=True)
+        assert [type(each) for each in answers] == [ValueError, ValueError]
+        assert is_taken(await engine.hold([good]))
+
+
 async def test_names_of_counters_say_whose_they_are(engine, shared_redis_server):
     await engine.hold(
         [
