@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from gateway.catalog.catalog import Catalog
-from gateway.core.errors import Problem
+from gateway.core.errors import ConfigError, Problem
 from gateway.core.money import nanousd
 from gateway.core.money import usd as nanodollars
 from gateway.core.types import Caller, Endpoint, Feature, Target
@@ -46,6 +46,20 @@ def countable_budgets(settings: Settings, document: Document) -> Iterable[Proble
         for index, budget in enumerate(budgets):
             if nanousd(budget.usd) > LARGEST:
                 yield document.problem((*path, index), what, "Take it out, or lower it.", is_warning=True)
+
+
+def readable_store(settings: Settings, document: Document) -> Iterable[Problem]:
+    """What of a Redis' URL only its client understands: ports, databases, options. Nothing is connected to."""
+    if not settings.state.is_shared:
+        return
+    # Loaded where it is used: few configurations name one.
+    from gateway.state.redis.connect import connect
+
+    try:
+        connect(settings.state.url.get_secret_value())
+    except ConfigError as error:
+        for problem in error.problems:
+            yield document.problem(("state", "url"), problem.what, problem.fix)
 
 
 def _budgets(settings: Settings) -> Iterator[tuple[Place, Sequence[Budget]]]:

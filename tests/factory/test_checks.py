@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.catalog.catalog import Catalog
-from gateway.factory.checks import countable_budgets, known_prices
+from gateway.factory.checks import countable_budgets, known_prices, readable_store
 from gateway.settings import check
 
 
@@ -83,3 +83,38 @@ global: {budgets: [{usd: 9007199.2, per: month}]}
 def test_a_budget_beyond_what_redis_counts_exactly_is_a_warning(found):
     assert found(RICH % "redis://localhost") == [(6, "teams.rich.budgets.1", True)]
     assert found(RICH % "sqlite:///spend.db") == []
+
+
+SERVED = "providers: {p: {kind: simulator, price: free}}\nmodels: {m: {targets: [p/m]}}\n"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://u:pw-0123@h:notaport/0",
+        "redis://h:99999/0",
+        "redis://h/x",
+        "redis://h/0?foo=pw-0123",
+        "redis+sentinel://h/m/x",
+        "redis+cluster://h/3",
+        "redis+cluster://h/?foo=pw-0123",
+    ],
+)
+def test_a_redis_url_that_its_client_would_not_take_is_found_by_the_check_and_not_repeated(tmp_path, url):
+    path = tmp_path / "sluice.yaml"
+    path.write_text(f"{SERVED}state: {{url: '{url}'}}\n")
+
+    settings, problems = check(path, {}, extra_checks=[readable_store])
+
+    assert settings is None
+    (wrong,) = [problem for problem in problems if not problem.is_warning]
+    assert (wrong.line, wrong.path, bool(wrong.fix)) == (3, "state.url", True)
+    assert "pw-0123" not in str(wrong)
+
+
+@pytest.mark.parametrize("url", ["redis://h", "rediss://u:p@h:1/2?ssl_ca_certs=/x", "redis+sentinel://a,b:1/m/0"])
+def test_a_redis_url_is_good_whether_anybody_answers_there_or_not(tmp_path, url):
+    path = tmp_path / "sluice.yaml"
+    path.write_text(f"{SERVED}state: {{url: '{url}'}}\n")
+
+    assert check(path, {}, extra_checks=[readable_store])[0] is not None

@@ -50,13 +50,23 @@ def connect(url: str, *, timeout_s: float = 2.0, max_connections: int = 100) -> 
     except ValueError:
         # redis-py and urllib quote what they could not read, and that may be a password.
         raise _wrong("can't be read", "percent-encode what is special in the password, and check the ports") from None
-    options |= {
+    options = {
+        **options,
         "socket_timeout": timeout_s,
         "socket_connect_timeout": timeout_s,
         "socket_keepalive": True,
         "max_connections": max_connections,
         "protocol": 2,
     }
+    try:
+        return _client(kind, addresses, path, options)
+    except TypeError:
+        # redis-py quotes what it does not know, with what came before it.
+        raise _wrong("has an option that redis-py does not know", "look at what stands behind its ?") from None
+
+
+def _client(kind: str, addresses: list[Address], path: list[str], options: dict[str, Any]) -> Client:
+    """Raises ConfigError, and TypeError for an option that there is not."""
     if kind == "cluster":
         if path:
             raise _wrong("names a database, and a cluster has but one", "write redis+cluster://host:6379")
