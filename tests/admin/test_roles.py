@@ -138,3 +138,35 @@ async def test_a_key_may_be_given_by_its_digest():
     admins = [{"name": "dora", "key_sha256": hashlib.sha256(b"dora-0123456789ab").hexdigest(), "role": "operator"}]
     async with controlling({**CONFIG, "admins": admins}, admin_key="dora-0123456789ab") as (_, client):
         assert (await client.post("/admin/v1/teams", json={"name": "research-2"})).json()["created_by"] == "dora"
+
+
+SPELT = (
+    "{}",
+    "/{}",
+    "{}/",
+    "{}%0A",
+    "{}%00",
+    "{};x",
+    "/docs/..{}",
+    "/docs{}",
+    "/openapi.json/..{}",
+    "/docs/assets/..{}",
+)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("role", ["viewer", "operator"])
+@pytest.mark.parametrize(("method", "path"), [each for each in OPERATIONS if " ".join(each) in ROLES])
+async def test_however_a_path_is_spelt_nothing_answers_there_to_one_who_may_not_do_it(admin, method, path, role):
+    if RANKS[role] >= RANKS[ROLES[f"{method} {path}"]]:
+        return
+    url = PREFIX + path.format(key="nobody", team="nobody")
+    spellings = [spelling.format(url) for spelling in SPELT]
+    spellings += [url.replace("/", "//"), url.upper(), url.replace("/v1/", "/v1%2F"), url.replace("a", "%61", 1)]
+
+    for asked in (method, method.lower(), "HEAD", "OPTIONS"):
+        for spelling in spellings:
+            reply = await admin.request(asked, spelling, content=b"{}", headers=authorized(role))
+
+            is_nothing = reply.status_code == 404 and (asked == "HEAD" or "there is nothing at" in reply.text)
+            assert is_nothing or reply.status_code in (400, 403, 405), (asked, spelling, reply.text)
