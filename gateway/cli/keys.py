@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,12 +100,16 @@ def run_list(args: argparse.Namespace) -> int:
         print(json.dumps(rows, indent=2))
         return 0
     for row in rows:
-        expiry = f"expires {row['expires']}" if row.get("expires") else "does not expire"
+        expiry = f"expires {_to_the_second(row['expires'])}" if row.get("expires") else "does not expire"
         if row.get("revoked_at"):
-            expiry = f"revoked {row['revoked_at']}"
+            expiry = f"revoked {_to_the_second(row['revoked_at'])}"
         models = ",".join(row.get("models", ["*"]))
         print(f"{row['name']}\tteam {row.get('team') or '-'}\tmodels {models}\t{expiry}\t{row.get('id', 'config')}")
     return 0
+
+
+def _to_the_second(moment: str) -> str:
+    return datetime.fromisoformat(moment).isoformat(timespec="seconds") if "." in moment else moment
 
 
 def run_show(args: argparse.Namespace) -> int:

@@ -87,6 +87,8 @@ def test_a_key_lives_through_all_that_can_be_done_to_it(sluice):
     assert sluice(f"keys revoke {id}") == 0
     assert "cd" not in listed(sluice)
     assert listed(sluice, "--revoked")["cd"]["revoked_at"]
+    assert sluice("keys list --revoked") == 0
+    assert re.search(r"^cd\t.*\trevoked [\d-]+T\d\d:\d\d:\d\d\+00:00\t", sluice.out, re.MULTILINE)
 
 
 def test_a_team_is_made_changed_and_deleted_with_its_keys(sluice):
