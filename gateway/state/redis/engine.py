@@ -8,6 +8,7 @@ that finds them stale says what time it is and is asked again.
 from __future__ import annotations
 
 import asyncio
+import logging
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, tzinfo
@@ -32,6 +33,9 @@ MAX_TURN = 200
 TRIES = 3
 """How often windows are reckoned anew for a time that Redis said."""
 REPLICAS = packed(b"sluice:{state}:replicas")
+SINCE = packed(b"sluice:{state}:since")
+
+log = logging.getLogger(__name__)
 
 
 class RedisEngine:
@@ -68,6 +72,8 @@ class RedisEngine:
         self._turns: dict[str, Turn] = {}
         """What this turn of the loop has asked so far, by tag."""
         self._replica = uuid.uuid4().hex
+        self._since = ""
+        """When the server's counts began."""
 
     def __repr__(self) -> str:
         return f"<RedisEngine {self._servers!r}>"
@@ -220,10 +226,17 @@ class RedisEngine:
         raise _unsteady()
 
     async def _renew(self, tag: str, ids: Sequence[str], replica: str) -> int:
-        keys = [REPLICAS] if tag == HOME else []
+        keys = [REPLICAS, SINCE] if tag == HOME else []
         told = (self._lease_ms, self._hold_lease_ms, ids, replica)
-        now_ms, living = await self._ask(self._scripts.renew, tag, keys, told)
+        now_ms, living, since = await self._ask(self._scripts.renew, tag, keys, told)
         self._learn_time(now_ms)
+        if since and self._since not in {"", since}:
+            log.error(
+                "Redis has lost all that it counted (a restart without an append-only file, FLUSHALL, or another "
+                "server): budgets begin again at nothing, and calls that were running are not charged. See that it "
+                "keeps an append-only file, and compare with the reports of spend"
+            )
+        self._since = since or self._since
         return int(living)
 
     async def _ask(self, script: Script, tag: str, keys: Sequence[bytes], told: object) -> Any:

@@ -1,6 +1,7 @@
 -- Leases of reservations that are still open go on, never beyond their hard end: ARGV[1] is {lease_ms, hold_lease_ms,
 -- ids, replica}. With a replica's name, which is '' to say nothing, it is one of those that live: KEYS[5] has them by
--- the time that they were last heard of. Answers {now, how many live}.
+-- the time that they were last heard of, and KEYS[6] says since when there is anything: whoever remembers another time
+-- knows that all has been lost. Answers {now, how many live, since}.
 
 local lease_ms, hold_lease_ms, ids, replica = unpack(cmsgpack.unpack(ARGV[1]))
 
@@ -28,10 +29,12 @@ if #ids > 0 then
         end
     end
 end
-local living = 0
+local living, since = 0, ''
 if replica ~= '' then
     redis.call('ZADD', KEYS[5], now, replica)
     redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', '(' .. string.format('%.0f', now - lease_ms))
     living = redis.call('ZCARD', KEYS[5])
+    redis.call('SET', KEYS[6], string.format('%.0f', now), 'NX')
+    since = redis.call('GET', KEYS[6])
 end
-return cmsgpack.pack({now, living})
+return cmsgpack.pack({now, living, since})

@@ -249,6 +249,7 @@ async def test_names_of_counters_say_whose_they_are(engine, shared_redis_server)
         "sluice:{state}:open",
         "sluice:{state}:leases",
         "sluice:{state}:replicas",
+        "sluice:{state}:since",
     }
 
 
@@ -270,7 +271,8 @@ async def test_nothing_is_left_of_calls_but_what_they_used(engine, shared_redis_
     with shared_redis_server.client() as look:
         found = {key.decode(): look.ttl(key) for key in look.keys("*")}
 
-    assert set(found) == {"sluice:{key:a}:usd:spend:total", "sluice:{key:a}:rpm:rate", "sluice:{state}:replicas"}
+    counted = {"sluice:{key:a}:usd:spend:total", "sluice:{key:a}:rpm:rate"}
+    assert set(found) == counted | {"sluice:{state}:replicas", "sluice:{state}:since"}
     assert 0 < found["sluice:{key:a}:rpm:rate"] <= 120
     assert found["sluice:{key:a}:usd:spend:total"] == -1
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 import trustme
 import uvloop
@@ -18,6 +20,7 @@ from gateway.core.errors import StoreTimedOut, StoreUnavailable, StoreUnfit
 from gateway.state.base import Rate, Slots
 from gateway.state.redis.connect import connect
 from gateway.state.redis.engine import RedisEngine
+from gateway.state.redis.scripts import Script
 from tests.redis_server import RedisServer
 from tests.state.redis.asking import USD, figures, is_taken, reservation, script_calls, settlement, withdrawal
 
@@ -76,6 +79,21 @@ async def test_a_restart_with_an_append_only_file_loses_nothing(server, make_eng
     assert await figures(engine, "key:a:concurrency", Slots(9)) == (1, 1)
     await engine.deliver([settlement(spent, 25, 1), settlement(held, 1, 1)])
     assert await figures(engine, "key:a:usd") == (26, 0)
+
+
+async def test_a_redis_that_lost_everything_is_told_by_every_replica_once(
+    redis_url, shared_redis_server, make_engine, caplog
+):
+    replicas = [await make_engine(redis_url) for _ in range(2)]
+    await replicas[0].renew([])
+    assert "has lost" not in caplog.text
+    with shared_redis_server.client() as look:
+        look.flushall()
+
+    for replica in replicas * 2:
+        await replica.renew([])
+
+    assert caplog.text.count("Redis has lost all that it counted") == 2
 
 
 async def test_a_paused_redis_fails_every_waiter_within_the_deadline(server, make_engine):
@@ -255,6 +273,16 @@ async def test_a_port_without_tls_is_told_as_such(make_engine):
         engine = await make_engine(f"rediss://127.0.0.1:{listening.getsockname()[1]}", is_started=False)
         with pytest.raises(StoreUnavailable, match="the port for TLS"):
             await engine.hold([reservation(("key:a:usd", USD, 1))])
+
+
+async def test_an_answer_that_makes_no_sense_fails_and_hangs_nobody(engine, caplog):
+    odd = Script(b"return cmsgpack.pack({1})", hashlib.sha1(b"return cmsgpack.pack({1})").hexdigest().encode())
+    engine._scripts = msgspec.structs.replace(engine._scripts, hold=odd, levels=odd)
+    held = reservation(("key:a:usd", USD, 1))
+    for verb in (engine.hold([held]), engine.deliver([settlement(held, 1)])):
+        with pytest.raises(StoreUnavailable, match="can't be read"):
+            await verb
+    assert "can't be read" in caplog.text
 
 
 async def test_a_waiter_that_goes_away_harms_no_other(engine):
