@@ -23,6 +23,7 @@ from gateway.directory.records import Change
 from gateway.identity import refused
 from gateway.identity.cached_keys import NEVER, CachedKey, CachedKeys
 from gateway.identity.guesses import Allowance, WrongGuesses
+from gateway.identity.outage import Outage
 from gateway.identity.secret import ID, is_ours
 from gateway.identity.standing import in_team, of_record
 from gateway.identity.teams import Teams
@@ -31,8 +32,6 @@ MOST_CACHED = 200_000
 REFRESH_S = 20.0
 STALE_S = 28.0
 """With a second for the look-up itself, a revocation is seen within 30 s."""
-RETRY_S = 1.0
-"""How often a directory that is out is asked whether it is back."""
 AT_ONCE = 32
 """Look-ups under way, for keys that are remembered and as many for those that aren't."""
 MOST_WAITING = 512
@@ -68,8 +67,7 @@ class DirectoryKeys:
         self._guessing = 0
         self._lane_of_known = asyncio.Semaphore(AT_ONCE)
         self._lane_of_unknown = asyncio.Semaphore(AT_ONCE)
-        self._is_out = False
-        self._ask_again_at = NEVER
+        self._outage = Outage(clock)
         directory.subscribe(self._hear)
 
     @property
@@ -169,8 +167,8 @@ class DirectoryKeys:
         now, known_at = self._monotonic(), self._known_at(key)
         if now < known_at + REFRESH_S:
             return True
-        if self._is_out:
-            if now >= self._ask_again_at:
+        if self._outage.is_on:
+            if self._outage.may_be_asked:
                 self._begin(id, is_known=True)
             return True
         if now >= known_at + STALE_S:
@@ -223,8 +221,7 @@ class DirectoryKeys:
 
         Raises StoreUnavailable, and NoTarget where there are too many guesses.
         """
-        if self._is_out and self._monotonic() < self._ask_again_at:
-            raise StoreUnavailable("the directory did not answer just now")
+        self._outage.check()
         key = self._keys.get(id)
         if id in self._lookups or (key is not None and key.end_of(digest) is not None):
             return False
@@ -247,17 +244,13 @@ class DirectoryKeys:
     async def _ask(self, id: bytes, *, is_known: bool) -> CachedKey | None:
         async with self._lane_of_known if is_known else self._lane_of_unknown:
             asked_at, round = self._monotonic(), self._round
-            if self._is_out:
-                if asked_at < self._ask_again_at:
-                    raise StoreUnavailable("the directory did not answer just now")
-                # This one asks; all others wait for what comes of it.
-                self._ask_again_at = asked_at + RETRY_S
+            self._outage.ask()
             try:
                 record = await self._directory.key(id.decode())
             except StoreUnavailable:
-                self._go_out()
+                self._outage.begin()
                 raise
-        self._is_out = False
+        self._outage.end()
         is_latest = self._lookups.get(id) is asyncio.current_task()
         if record is None:
             if is_latest:
@@ -273,12 +266,6 @@ class DirectoryKeys:
         if is_latest:
             before.confirmed_at, before.round = asked_at, round
         return before
-
-    def _go_out(self) -> None:
-        if not self._is_out:
-            _log.warning("the directory of keys can't be reached: those that are known here stay good meanwhile")
-        self._is_out = True
-        self._ask_again_at = self._monotonic() + RETRY_S
 
     def _end(self, id: bytes, is_known: bool, task: asyncio.Task[CachedKey | None]) -> None:  # noqa: FBT001  a callback
         self._guessing -= not is_known
