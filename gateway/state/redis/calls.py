@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -13,6 +14,8 @@ from gateway.state.redis.failures import code_of, refused
 from gateway.state.redis.link import Answer
 from gateway.state.redis.scripts import Script, packed
 from gateway.state.redis.servers import Servers
+
+log = logging.getLogger(__name__)
 
 TRIES = 3
 
@@ -64,18 +67,26 @@ class Call:
 
     def _answered(self, answer: Answer) -> None:
         if isinstance(answer, bytes):
-            self._heard(_read(answer))
+            self._tell(_read(answer))
             return
         is_misplaced = self._servers.misses(self._link, answer)
         if isinstance(answer, StoreUnavailable):
-            self._heard(answer)
+            self._tell(answer)
         # Either way it was not carried out.
         elif self._tries and code_of(answer) == "NOSCRIPT":
             self.send(is_known=False)
         elif self._tries and is_misplaced:
             self.send()
         else:
-            self._heard(refused(answer))
+            self._tell(refused(answer))
+
+    def _tell(self, answer: Any) -> None:
+        try:
+            self._heard(answer)
+        except Exception:
+            # A fault of ours, and yet nobody may wait for ever.
+            log.exception("what Redis answered can't be read")
+            self._heard(StoreUnavailable("what Redis answered can't be read"))
 
 
 def _read(answer: bytes) -> Any:

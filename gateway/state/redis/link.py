@@ -87,7 +87,9 @@ class Link(asyncio.Protocol):
             self._drop(StoreUnavailable("what answers is no Redis"))
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio's shape
-        self._drop(StoreUnavailable("the connection to Redis was lost"))
+        # What was dropped is heard of again, and a new connection may be there by then.
+        if self._transport is not None and self._transport.is_closing():
+            self._drop(StoreUnavailable("the connection to Redis was lost"))
 
     def _connect(self) -> asyncio.Task[None]:
         if self._connecting is None:
@@ -102,6 +104,9 @@ class Link(asyncio.Protocol):
             self._replies = hiredis.Reader()
             self._transport = _take_over(connection, self)
             self._connection = connection
+        except asyncio.CancelledError:
+            await connection.disconnect(nowait=True)
+            raise
         except Exception as error:  # noqa: BLE001  whatever it was, who waits must hear of it
             await connection.disconnect(nowait=True)
             problem = unconnected(error)
