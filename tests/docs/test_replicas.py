@@ -22,7 +22,7 @@ ADMIN = {"authorization": "Bearer admin-0123456789abcdef"}
 def config(url: str, folder: Path) -> dict:
     return {
         "server": {"admin_key": "admin-0123456789abcdef"},
-        "state": {"url": url, "journal": str(folder / "journal.db")},
+        "state": {"url": url, "journal": str(folder / "journal.db"), "deadline_ms": 10_000},
         "providers": {"sim": {"kind": "simulator", "price": {"input": 1, "output": 1}, **CEILINGS}},
         "models": {"m": {"targets": ["sim/sim-chat"], **CEILINGS}},
         "teams": {"t": {**CEILINGS, "users": CEILINGS}},
