@@ -132,7 +132,9 @@ class SharedStore:
             self._failed(error, seen_failures)
             return self._standby.hold(reservations, str(error))
         except BaseException:
-            self._withdraw(reservations, asked)
+            # An id that is held already is a mistake, and no reason to give back what its call runs on.
+            if not any(each.id in self._open for each in reservations):
+                self._withdraw(reservations, asked)
             raise
         self._reach.answered()
         if answer.__class__ is Refusal:

@@ -168,6 +168,16 @@ async def test_a_call_that_asks_again_under_its_withdrawn_id_is_let_in_and_settl
     assert at_engine(replica.engine, "usd", CLOSED) == 25
 
 
+async def test_an_id_that_is_held_already_is_a_mistake_that_takes_nothing_from_its_call(replica):
+    await replica.hold(("usd", DAILY, 40), id="call")
+    with pytest.raises(ValueError, match="held already"):
+        await replica.hold(("usd", DAILY, 40), id="call")
+    replica.store.settle("call", [30])
+    await replica.delivered()
+
+    assert at_engine(replica.engine, "usd") == 30
+
+
 async def test_own_settlements_on_their_way_are_no_reason_to_refuse(replica):
     await replica.hold(("usd", DAILY, 90), id="call")
     replica.store.settle("call", [10])
