@@ -100,12 +100,14 @@ async def test_another_configuration_keeps_what_is_known_of_keys_and_brings_its_
         directory = gateway.gateway.lasting.opened.directory
         secret, _ = await make(directory, team="lab")
         assert (await call(gateway, secret)).status_code == 200
-        directory.key = None  # it is not asked again
+        look, directory.key = directory.key, None  # it is not asked again
 
         file.write_text(yaml_of(with_keys(teams={"lab": {"limits": {"rpm": 1}}})))
         assert (await gateway.gateway.live.reload("test")).result == "in_force"
         assert (await call(gateway, secret)).status_code == 429
 
+        # But for whether the directory has a team of that name by now.
+        directory.key = look
         file.write_text(yaml_of(with_keys()))
         assert (await gateway.gateway.live.reload("test")).result == "in_force"
         refused = await call(gateway, secret)
