@@ -20,6 +20,7 @@ from gateway.identity.secret import new_secret, public_id
 from gateway.identity.terms import (
     TeamTerms,
     check_budgets,
+    check_sizes,
     key_document,
     key_fields,
     key_history,
@@ -147,6 +148,7 @@ class Registrar:
     async def create_team(self, terms: TeamTerms, *, by: str) -> TeamRecord:
         """A new team. Raises InvalidRequest; Conflict where the name is taken."""
         check_budgets(terms)
+        check_sizes(terms)
         if terms.name in self._file_teams:
             raise Conflict(f"The configuration's file has a team {terms.name!r}: choose another name.")
         if any(team.name == terms.name for team in await self._directory.teams()):
@@ -167,6 +169,7 @@ class Registrar:
             if terms.name != name:
                 raise InvalidRequest("'name' can't be changed: keys and counters go by it.", param="name")
             check_budgets(terms)
+            check_sizes(terms)
             return replace(record, **team_fields(terms))
 
         return await self._change_team(name, "team.update", change, by, version)
@@ -203,6 +206,7 @@ class Registrar:
     async def _check_key(self, terms: KeyTerms, before: KeyRecord | None = None) -> None:
         """Raises InvalidRequest and Conflict. What was so ``before`` is not held against a change."""
         check_budgets(terms)
+        check_sizes(terms)
         if terms.name in self._file_keys and (before is None or before.name != terms.name):
             raise Conflict(f"The configuration's file has a key {terms.name!r}: choose another name.")
         if terms.team is None or (before is not None and before.team == terms.team):

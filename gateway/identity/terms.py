@@ -9,11 +9,15 @@ from typing import Any, TypeVar
 from pydantic import Field, ValidationError
 
 from gateway.core.errors import InvalidRequest
+from gateway.core.names import MAX_TAGS
 from gateway.directory.records import KeyRecord, TeamRecord
 from gateway.settings.access import KeyTerms, Team
 from gateway.settings.ceilings import ceilings, of_users, written
 from gateway.settings.refused import refused
 from gateway.settings.values import Name, Section
+
+MOST_GLOBS = 1_000
+LONGEST_GLOB = 200
 
 Terms = TypeVar("Terms", bound=Section)
 
@@ -41,6 +45,17 @@ def check_budgets(terms: KeyTerms | TeamTerms) -> None:
                 param = f"{place}.{index}.per"
                 raise InvalidRequest(f"'{param}' is a second budget per {budget.per}. Keep one.", param=param)
             seen.add(budget.per)
+
+
+def check_sizes(terms: KeyTerms | TeamTerms) -> None:
+    """Raises InvalidRequest for more than a call has, and for what replicas would carry and each call go through."""
+    bounds = {"tags": MAX_TAGS, "models": MOST_GLOBS, "regions": MOST_GLOBS}
+    for param, most in bounds.items():
+        words = set(getattr(terms, param, None) or ())
+        if len(words) > most:
+            raise InvalidRequest(f"'{param}' are more than {most}. Name fewer.", param=param)
+        if any(len(word) > LONGEST_GLOB for word in words):
+            raise InvalidRequest(f"'{param}' has one of more than {LONGEST_GLOB} characters.", param=param)
 
 
 def merged(document: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:

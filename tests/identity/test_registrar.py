@@ -211,6 +211,10 @@ async def test_a_name_is_had_by_one_key_at_a_time(desk):
         ({"limits": {"rpm": 0}}, "limits.rpm", "1"),
         ({"name": "no spaces"}, "name", "Use letters"),
         ({"tags": ["a,b"]}, "tags.0", "Use letters"),
+        ({"tags": [f"t{i}" for i in range(17)]}, "tags", "more than 16"),
+        ({"models": [f"m{i}" for i in range(1_001)]}, "models", "more than 1000"),
+        ({"models": ["*" * 201]}, "models", "200 characters"),
+        ({"regions": ["r" * 201]}, "regions", "200 characters"),
         ({"secret": "hush"}, "secret", "is no field here"),
     ],
 )
