@@ -29,15 +29,23 @@ OVER = (OSError, asyncio.IncompleteReadError)
 """What a caller sees of a gateway that was killed."""
 
 
-def config(upstream: str, store: str, folder: Path, *, on_outage: str, limits: dict[str, Any]) -> dict[str, Any]:
+def config(
+    upstream: str, store: str, folder: Path, *, on_outage: str, lease_s: float, limits: dict[str, Any]
+) -> dict[str, Any]:
     """A dollar for key, team and all together. With ``limits`` by scope (``{"key": {"rpm": 5}}``) those hold too, and
     a dollar for the model and the provider.
     """
     budgeted = ("key", "team", "global", "model", "provider") if limits else ("key", "team", "global")
     scopes = {scope: {"budgets": [DOLLAR], "limits": limits.get(scope, {})} for scope in budgeted}
     return {
-        "server": {"hold_wait_s": 2, "shutdown_grace_s": 10},
-        "state": {"url": store, "on_outage": on_outage, "replicas": 2, "journal": str(folder / "journal.db")},
+        "server": {"hold_wait_s": 2, "notice_s": 0, "shutdown_grace_s": 10},
+        "state": {
+            "url": store,
+            "on_outage": on_outage,
+            "lease_s": lease_s,
+            "replicas": 2,
+            "journal": str(folder / "journal.db"),
+        },
         "providers": {"sim": {"kind": "simulator", "base_url": upstream, **scopes.get("provider", {})}},
         "models": {
             "m": {
@@ -180,7 +188,7 @@ def outcomes(programs: list[Program]) -> list[dict[str, Any]]:
 
 @asynccontextmanager
 async def fleet(
-    folder: Path, *, on_outage: str = "closed", limits: dict[str, Any] | None = None
+    folder: Path, *, on_outage: str = "closed", lease_s: float = 15, limits: dict[str, Any] | None = None
 ) -> AsyncIterator[Fleet]:
     """Two gateways, each with a folder of its own."""
     with RedisServer(appendonly=True) as server:
@@ -191,9 +199,8 @@ async def fleet(
                 own = folder / f"gateway-{number}"
                 own.mkdir()
                 path = own / "sluice.yaml"
-                path.write_text(
-                    yaml.safe_dump(config(upstream.url, server.url, own, on_outage=on_outage, limits=limits or {}))
-                )
+                said = config(upstream.url, server.url, own, on_outage=on_outage, lease_s=lease_s, limits=limits or {})
+                path.write_text(yaml.safe_dump(said))
                 programs.append(await running.enter_async_context(gateway(path)))
             with Witness(server) as witness:
                 yield Fleet(server, programs, witness)

@@ -113,7 +113,9 @@ async def test_what_a_configuration_was_made_into_goes_without_the_collector(tmp
 
 async def test_sighup_and_a_changed_file_reach_a_real_process(tmp_path):
     file = tmp_path / "sluice.yaml"
-    config = changed(BASE, keys=[{"name": "one", "key": "${KEY_OF_TEST:-sk-one}"}], server={"reload": False})
+    config = changed(
+        BASE, keys=[{"name": "one", "key": "${KEY_OF_TEST:-sk-one}"}], server={"reload": False, "notice_s": 0}
+    )
     file.write_text(yaml.safe_dump(config))
 
     async def hash_is_not(old: str) -> str:
@@ -125,7 +127,7 @@ async def test_sighup_and_a_changed_file_reach_a_real_process(tmp_path):
     async with gateway(file) as program:
         first = (await get(program.url, "/readyz")).json["config"]
         assert first.startswith(fingerprint({})[:7])
-        watched = changed(config, server={"reload": True}, teams={"t": {}})
+        watched = changed(config, server={"reload": True, "notice_s": 0}, teams={"t": {}})
         file.write_text(yaml.safe_dump(watched))
         os.kill(program.pid, signal.SIGHUP)
         second = await hash_is_not(first)

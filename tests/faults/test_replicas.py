@@ -19,12 +19,6 @@ TEN_LIMITS: dict[str, Any] = {
 }
 """With five budgets of a dollar: ten."""
 
-pytestmark = [
-    pytest.mark.parametrize(
-        ("limits", "budgets"), [(THREE_BUDGETS, 3), (TEN_LIMITS, 5)], ids=["3 budgets", "10 limits"]
-    )
-]
-
 
 async def kill_redis(running: Fleet) -> None:
     running.server.kill()
@@ -53,7 +47,11 @@ def check_that_no_ceiling_was_passed(running: Fleet, limits: dict[str, Any], bud
     assert {answer.status for answer in running.answers} <= {200, 429, 503}
 
 
-@pytest.mark.parametrize("fault", [nothing, kill_redis, hang_redis])
+@pytest.mark.parametrize(
+    ("limits", "budgets", "fault"),
+    [(THREE_BUDGETS, 3, nothing), *((TEN_LIMITS, 5, fault) for fault in (nothing, kill_redis, hang_redis))],
+    ids=["3 budgets", "10 limits", "10 limits, Redis killed", "10 limits, Redis hanging"],
+)
 async def test_two_replicas_spend_a_dollar_and_no_nanodollar_more(
     tmp_path, limits, budgets, fault: Callable[[Fleet], Awaitable[None]]
 ):
@@ -69,15 +67,15 @@ async def test_two_replicas_spend_a_dollar_and_no_nanodollar_more(
     assert cost >= 0.95 * NANOUSD, "nobody is turned away while there is money"
 
 
-async def test_what_a_killed_replica_held_is_charged_and_the_other_serves_on(tmp_path, limits, budgets):
-    async with fleet(tmp_path, limits=limits) as running:
+async def test_what_a_killed_replica_held_is_charged_and_the_other_serves_on(tmp_path):
+    async with fleet(tmp_path, lease_s=4, limits=TEN_LIMITS) as running:
 
         async def kill_one() -> None:
             running.kill(0)
 
         await running.spend(fault=kill_one, at_nanousd=NANOUSD // 3)
         spent = await running.settled(30)
-        check_that_no_ceiling_was_passed(running, limits, budgets)
+        check_that_no_ceiling_was_passed(running, TEN_LIMITS, 5)
         charged = running.witness.charged_at_worst()
         await running.stop()
 
@@ -90,8 +88,8 @@ async def test_what_a_killed_replica_held_is_charged_and_the_other_serves_on(tmp
     assert total >= 0.95 * NANOUSD
 
 
-async def test_cut_off_replicas_spend_their_shares_and_no_more(tmp_path, limits, budgets):
-    async with fleet(tmp_path, on_outage="local", limits=limits) as running:
+async def test_cut_off_replicas_spend_their_shares_and_no_more(tmp_path):
+    async with fleet(tmp_path, on_outage="local", limits=TEN_LIMITS) as running:
         left = 0
 
         async def hang() -> None:
@@ -105,7 +103,7 @@ async def test_cut_off_replicas_spend_their_shares_and_no_more(tmp_path, limits,
         await running.stop()
 
     cost = sum(outcome["cost_nanousd"] for outcome in outcomes(running.gateways))
-    assert list(spent.values()) == [cost] * budgets, "what was spent without Redis is charged there, once"
+    assert list(spent.values()) == [cost] * 5, "what was spent without Redis is charged there, once"
     assert cost <= NANOUSD + left, "each of two may spend half of what was left when it last heard of it"
     assert cost >= 0.95 * NANOUSD
     assert not [answer for answer in running.answers[before:] if answer.status == 503]

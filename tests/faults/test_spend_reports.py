@@ -32,7 +32,7 @@ def config(**rest):
 @pytest.fixture
 def written(tmp_path):
     path = tmp_path / "sluice.yaml"
-    path.write_text(yaml.safe_dump(config(state={"url": f"sqlite:///{tmp_path}/sluice.db"})))
+    path.write_text(yaml.safe_dump(config(server={"notice_s": 0}, state={"url": f"sqlite:///{tmp_path}/sluice.db"})))
     return path
 
 

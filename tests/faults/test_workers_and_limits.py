@@ -68,6 +68,7 @@ async def place(folder: Path, redis_url: str, **limits: Any):
                 "journal": str(folder / "journal.db"),
                 "on_outage": "closed",
                 "deadline_ms": 2_000,
+                "lease_s": 3,
             },
             "providers": {"sim": {"kind": "simulator", "base_url": url}},
             "models": {"m": {"targets": [{"provider": "sim", "model": "s", "price": PRICE}]}},
