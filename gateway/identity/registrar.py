@@ -20,6 +20,7 @@ from gateway.identity.secret import new_secret, public_id
 from gateway.identity.terms import (
     TeamTerms,
     check_budgets,
+    check_no_secret,
     check_sizes,
     key_document,
     key_fields,
@@ -149,6 +150,7 @@ class Registrar:
         """A new team. Raises InvalidRequest; Conflict where the name is taken."""
         check_budgets(terms)
         check_sizes(terms)
+        check_no_secret(terms)
         if terms.name in self._file_teams:
             raise Conflict(f"The configuration's file has a team {terms.name!r}: choose another name.")
         if any(team.name == terms.name for team in await self._directory.teams()):
@@ -170,6 +172,7 @@ class Registrar:
                 raise InvalidRequest("'name' can't be changed: keys and counters go by it.", param="name")
             check_budgets(terms)
             check_sizes(terms)
+            check_no_secret(terms)
             return replace(record, **team_fields(terms))
 
         return await self._change_team(name, "team.update", change, by, version)
@@ -207,6 +210,7 @@ class Registrar:
         """Raises InvalidRequest and Conflict. What was so ``before`` is not held against a change."""
         check_budgets(terms)
         check_sizes(terms)
+        check_no_secret(terms)
         if terms.name in self._file_keys and (before is None or before.name != terms.name):
             raise Conflict(f"The configuration's file has a key {terms.name!r}: choose another name.")
         if terms.team is None or (before is not None and before.team == terms.team):

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError
 from gateway.core.errors import InvalidRequest
 from gateway.core.names import MAX_TAGS
 from gateway.directory.records import KeyRecord, TeamRecord
+from gateway.identity.secret import is_ours
 from gateway.settings.access import KeyTerms, Team
 from gateway.settings.ceilings import ceilings, of_users, written
 from gateway.settings.refused import refused
@@ -56,6 +57,13 @@ def check_sizes(terms: KeyTerms | TeamTerms) -> None:
             raise InvalidRequest(f"'{param}' are more than {most}. Name fewer.", param=param)
         if any(len(word) > LONGEST_GLOB for word in words):
             raise InvalidRequest(f"'{param}' has one of more than {LONGEST_GLOB} characters.", param=param)
+
+
+def check_no_secret(terms: KeyTerms | TeamTerms) -> None:
+    """Raises InvalidRequest for a key pasted where a name belongs: logs, metrics and the audit log show names."""
+    for param, words in (("name", (terms.name,)), ("tags", terms.tags)):
+        if any(is_ours(word.encode()) for word in words):
+            raise InvalidRequest(f"'{param}' holds a key. Write a name, and rotate that key: it was sent.", param=param)
 
 
 def merged(document: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:

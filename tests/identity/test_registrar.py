@@ -28,6 +28,9 @@ SETTINGS = Settings.model_validate(
 )
 
 
+A_KEY = "sk-sl-AaGgEt9ko5gm-ap9JPYuEtMnbs6ErsNGUukTgR4IQ3YbeTPmthN9mULK"
+
+
 class Desk:
     """A registrar, and what it works with."""
 
@@ -214,6 +217,8 @@ async def test_a_name_is_had_by_one_key_at_a_time(desk):
         ({"tags": [f"t{i}" for i in range(17)]}, "tags", "more than 16"),
         ({"models": [f"m{i}" for i in range(1_001)]}, "models", "more than 1000"),
         ({"models": ["*" * 201]}, "models", "200 characters"),
+        ({"name": A_KEY}, "name", "holds a key"),
+        ({"tags": ["x", A_KEY]}, "tags", "holds a key"),
         ({"regions": ["r" * 201]}, "regions", "200 characters"),
         ({"secret": "hush"}, "secret", "is no field here"),
     ],
@@ -226,6 +231,7 @@ async def test_wrong_terms_are_refused_with_the_field_and_the_fix(desk, terms, p
     assert caught.value.param == param
     assert said in caught.value.message
     assert "hush" not in caught.value.message
+    assert A_KEY not in caught.value.message
 
 
 async def test_a_change_may_name_the_version_that_it_is_of(desk):
