@@ -26,6 +26,10 @@ from gateway.state.remote import Charge
 from gateway.state.windows import DAY_S, Calendar, Span
 
 MAX_KNOWN = 50_000
+FINENESS = 128
+"""What moved by less than this part of its limit is not written down anew: with many budgets that are spent slowly,
+that would be a row a call. An older answer makes no share larger than its bound.
+"""
 
 Heard = tuple[Spend, Level, float]
 """A rule, how its counter stood under it, and when (seconds since the epoch)."""
@@ -57,7 +61,11 @@ class Shares:
         self._least = replicas
         self._heard: dict[str, Heard] = {}
         self._recent: dict[str, Heard] = {}
-        """Those since they were last written down."""
+        """Those since what is worth it was last written down."""
+        self._moved: set[str] = set()
+        """Of those, the ones that are worth it."""
+        self._written: dict[str, int] = {}
+        """What was last written down as used."""
         self._found: dict[Place, Known] = {}
         self._tabs: dict[Place, Tab] = {}
         self._divided: dict[Rule, Rule] = {}
@@ -94,6 +102,8 @@ class Shares:
             rule = claim.rule
             if rule.__class__ is Spend and not (tabs and self._is_older(claim, now_s, seen)):
                 recent[claim.key] = (rule, level, now_s)
+                if tabs or abs(level.used - self._written.get(claim.key, 0)) * FINENESS >= rule.limit:
+                    self._moved.add(claim.key)
 
     def deliver(self, charge: Charge) -> None:
         """The engine has it."""
@@ -154,9 +164,16 @@ class Shares:
         self._heard |= recent
         for key in list(self._heard)[: max(0, len(self._heard) - MAX_KNOWN)]:
             del self._heard[key]
+            self._written.pop(key, None)
+        moved, self._moved = self._moved, set()
         self._tabs = {place: tab for place, tab in self._tabs.items() if now_s < tab.ends_s + DAY_S}
         found = {}
-        for key, (rule, level, at_s) in recent.items():
+        for key in moved:
+            heard = self._heard.get(key)
+            if heard is None:
+                continue
+            rule, level, at_s = heard
+            self._written[key] = level.used
             span = self._calendar.window(at_s, rule.per)
             found[key, span.id] = Known(key, span.id, level.used, 0, _ends_s(span.end_s))
         for place, tab in self._tabs.items():

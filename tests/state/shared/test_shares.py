@@ -112,11 +112,22 @@ def test_what_was_delivered_of_a_counter_that_was_never_heard_of_is_written_down
 def test_it_remembers_no_more_counters_than_it_may(shares):
     for number in range(MAX_KNOWN + 10):
         shares.remember([Claim(f"usd {number}", DAILY, 0)], [stood(used=90)], NOW_S, 0)
-    assert len(shares.changes(NOW_S)) == MAX_KNOWN + 10
+    assert len(shares.changes(NOW_S)) == MAX_KNOWN
     assert shares.changes(NOW_S) == [], "what did not change is not written again"
 
     assert shares.used("usd 0", DAILY, TODAY) == 0
     assert shares.used("usd 10", DAILY, TODAY) == 90
+
+
+def test_what_hardly_moved_is_not_written_down_again(shares):
+    big = Spend(1_000_000, "day")
+    written = []
+    for used in (500_000, 505_000, 510_000):
+        shares.remember([Claim("usd", big, 0)], [Level(big.limit, used, 0, 6_400.0)], NOW_S, 0)
+        written.append([known.used for known in shares.changes(NOW_S)])
+
+    assert written == [[500_000], [], [510_000]]
+    assert shares.used("usd", big, TODAY) == 510_000
 
 
 def test_what_was_let_in_is_forgotten_a_day_after_its_window(shares):
