@@ -14,6 +14,8 @@ from typing import Self
 from urllib.parse import quote
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from tests.programs import needed
 
@@ -59,8 +61,8 @@ class RedisServer:
         return f"redis://{secret}127.0.0.1:{self.port}/0"
 
     def client(self) -> redis.Redis:
-        """One that blocks, for a test to look with."""
-        return redis.Redis.from_url(self.url, socket_timeout=START_S)
+        """One that blocks, for a test to look with. It says at once what is wrong: left alone, it tries for seconds."""
+        return redis.Redis.from_url(self.url, socket_timeout=START_S, retry=Retry(NoBackoff(), 1))
 
     def kill(self) -> None:
         """SIGKILL."""
