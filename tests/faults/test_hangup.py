@@ -219,13 +219,14 @@ async def test_one_who_stays_is_never_taken_for_gone():
 
 async def test_hundreds_of_hang_ups_leave_nothing_behind():
     async with faults(Behaviour(output_tokens=400)) as gateway:
-        before = None
+        before, at_rest = None, len(asyncio.all_tasks())
         for number in range(5):
             await asyncio.gather(*(_goes_at_some_time(gateway, Random(number * 100 + each)) for each in range(100)))
             for upstream in gateway.upstreams:
                 await gateway.until(lambda upstream=upstream: upstream.stats.open == 0)
             await gateway.until(lambda: gateway.connections == gateway.gateway.upstreams.connectors[0].idle_connections)
             kept = gateway.connections
+            await gateway.until(lambda: len(asyncio.all_tasks()) <= at_rest)
             gateway.outcomes.clear()
             await asyncio.sleep(0.01)
             gc.collect()
