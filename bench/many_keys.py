@@ -2,8 +2,10 @@
 
     python -m bench.many_keys [--seconds 5] [--rounds 3] [--keys 100000] [--models 1000] [--check]
 
-The keys are in the directory, on a Redis that stands on the load's core; each call shows another of them, in turns. The
-first call with a key looks it up, so every key is shown once before the measurement.
+The keys are in the directory, on a Redis that stands on the load's core. The gateway with many is loaded in two ways:
+``some`` is 64 of its keys, as many as there are connections; ``all`` shows another key with each call, which no cache
+of a processor survives. The first call with a key looks it up, so all are shown before the measurement. Where the core
+of the load is the limit (``core`` below 95 %), compare ``CPU us``: Redis stands there too, and pays for many counters.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ from gateway.state.redis.connect import connect
 BAR = 0.95
 """Of the requests a second with few keys."""
 FEW = 10
+SOME = 64
 CEILINGS = Ceilings(
     rpm=10**8,
     tpm=10**11,
@@ -82,13 +85,13 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="sluice-bench-") as made, contextlib.ExitStack() as running:
         folder = Path(made)
         upstream = running.enter_context(mock(folder, core=cores.load, chunks=10, interval_ms=5)).wait_until_accepting()
-        found: dict[str, list[wrk.Whole]] = {name: [] for name in sizes}
-        servers: dict[str, Service] = {}
+        loads: dict[str, tuple[Service, Path]] = {}
         for name, (keys, models) in sizes.items():
             store = running.enter_context(redis(folder / f"redis-{name}", core=cores.load)).wait_until_accepting()
             url = f"redis://127.0.0.1:{store.port}/0"
-            (folder / name).write_text("\n".join(asyncio.run(make_keys(url, keys))) + "\n", "utf-8")
-            servers[name] = running.enter_context(
+            secrets = asyncio.run(make_keys(url, keys))
+            (folder / name).write_text("\n".join(secrets) + "\n", "utf-8")
+            server = running.enter_context(
                 gateway(
                     folder / f"gateway-{name}",
                     upstream=upstream.port,
@@ -98,34 +101,46 @@ def main() -> int:
                     models=models,
                 )
             )
-            wait_until_ready(servers[name])
-            # Twenty seconds show each of 100,000 keys once.
-            wrk.load(
-                servers[name],
-                connections=args.connections,
-                seconds=keys / 4_000 + 1,
-                key=folder / name,
-                core=cores.load,
-            )
+            wait_until_ready(server)
+            # Long enough to show each of them once.
+            wrk.load(server, connections=args.connections, seconds=keys / 2_500 + 1, key=folder / name, core=cores.load)
+            if name == "many":
+                (folder / "some").write_text("\n".join(secrets[-SOME:]) + "\n", "utf-8")
+                loads |= {"some": (server, folder / "some"), "all": (server, folder / name)}
+            else:
+                loads[name] = server, folder / name
+        found: dict[str, list[wrk.Whole]] = {name: [] for name in loads}
         for _ in range(args.rounds):
-            for name, server in servers.items():
+            for name, (server, keys_file) in loads.items():
                 found[name].append(
-                    wrk.load(
-                        server, connections=args.connections, seconds=args.seconds, key=folder / name, core=cores.load
-                    )
+                    wrk.load(server, connections=args.connections, seconds=args.seconds, key=keys_file, core=cores.load)
                 )
-        memory = {name: server.rss_mb() for name, server in servers.items()}
-    rps = {name: statistics.median(each.rps for each in rounds) for name, rounds in found.items()}
-    print(f"{'':<8}{'keys':>8}{'models':>8}{'rps':>8}{'CPU us':>8}{'p99 ms':>8}{'MB':>8}")
-    for name, rounds in found.items():
-        cpu_us, p99_ms = (
-            statistics.median(getattr(each, figure) for each in rounds) for figure in ("cpu_us", "p99_ms")
+        memory = {name: server.rss_mb() for name, (server, _) in loads.items()}
+    return report(args, found, memory)
+
+
+def report(args: argparse.Namespace, found: dict[str, list[wrk.Whole]], memory: dict[str, float]) -> int:
+    """Print it; the exit status."""
+    figures = ("rps", "cpu_us", "p99_ms", "core_busy")
+    medians = {
+        name: {f: statistics.median(getattr(r, f) for r in rounds) for f in figures} for name, rounds in found.items()
+    }
+    print(f"{'':<8}{'keys':>8}{'shown':>8}{'models':>8}{'rps':>8}{'CPU us':>8}{'p99 ms':>8}{'core':>8}{'MB':>8}")
+    shown = {"few": (FEW, FEW, 1), "some": (args.keys, SOME, args.models), "all": (args.keys, args.keys, args.models)}
+    for name, row in medians.items():
+        print(f"{name:<8}" + "".join(f"{count:>8}" for count in shown[name]), end="")
+        print(
+            f"{row['rps']:>8.0f}{row['cpu_us']:>8.1f}{row['p99_ms']:>8.2f}{row['core_busy']:>8.0%}{memory[name]:>8.0f}"
         )
-        keys, models = sizes[name]
-        print(f"{name:<8}{keys:>8}{models:>8}{rps[name]:>8.0f}{cpu_us:>8.1f}{p99_ms:>8.2f}{memory[name]:>8.0f}")
-    ratio = rps["many"] / rps["few"]
-    print(f"\nmany / few = {ratio:.3f} (bar {BAR})")
-    return 1 if args.check and ratio < BAR else 0
+    few = medians["few"]
+    print()
+    for name in ("some", "all"):
+        row = medians[name]
+        print(
+            f"{name} / few = {row['rps'] / few['rps']:.3f} of the requests a second (bar {BAR}), "
+            f"{few['cpu_us'] / row['cpu_us']:.3f} by CPU"
+        )
+    return 1 if args.check and min(medians[name]["rps"] for name in ("some", "all")) < BAR * few["rps"] else 0
 
 
 if __name__ == "__main__":
