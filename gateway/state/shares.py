@@ -62,6 +62,8 @@ class Shares:
         self._heard: dict[str, Heard] = {}
         self._recent: dict[str, Heard] = {}
         """Those since what is worth it was last written down."""
+        self._local: set[str] = set()
+        """The counters that have a tab."""
         self._moved: set[str] = set()
         """Of those, the ones that are worth it."""
         self._written: dict[str, int] = {}
@@ -90,6 +92,7 @@ class Shares:
             if known.spent:
                 ends_s = math.inf if known.ends_s is None else known.ends_s
                 self._tabs[place] = Tab(ends_s, opening=known.spent, delivered=known.spent)
+                self._local.add(known.counter)
         for delivery in found.waiting:
             if isinstance(delivery, Charge):
                 for tab, amount in self._charged(delivery):
@@ -97,12 +100,12 @@ class Shares:
 
     def remember(self, claims: Sequence[Claim], levels: Sequence[Level], now_s: float, seen: int) -> None:
         """The engine answered; ``seen``: ``deliveries`` as it was when it was asked."""
-        recent, tabs = self._recent, self._tabs
+        recent, local = self._recent, self._local
         for claim, level in zip(claims, levels, strict=True):
             rule = claim.rule
-            if rule.__class__ is Spend and not (tabs and self._is_older(claim, now_s, seen)):
+            if rule.__class__ is Spend and not (claim.key in local and self._is_older(claim, now_s, seen)):
                 recent[claim.key] = (rule, level, now_s)
-                if tabs or abs(level.used - self._written.get(claim.key, 0)) * FINENESS >= rule.limit:
+                if claim.key in local or abs(level.used - self._written.get(claim.key, 0)) * FINENESS >= rule.limit:
                     self._moved.add(claim.key)
 
     def deliver(self, charge: Charge) -> None:
@@ -167,6 +170,7 @@ class Shares:
             self._written.pop(key, None)
         moved, self._moved = self._moved, set()
         self._tabs = {place: tab for place, tab in self._tabs.items() if now_s < tab.ends_s + DAY_S}
+        self._local = {key for key, _ in self._tabs}
         found = {}
         for key in moved:
             heard = self._heard.get(key)
@@ -216,6 +220,7 @@ class Shares:
                 tab = self._tabs.get((claim.key, span.id))
                 if tab is None:
                     tab = self._tabs[claim.key, span.id] = Tab(span.end_s)
+                    self._local.add(claim.key)
                 tab.rule = rule
                 yield tab, amount
 
