@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Self
 
 from gateway.core.ceilings import Allowance, Ceilings, Outage, Window
@@ -45,14 +45,8 @@ class Book:
     def __init__(self, scopes: Mapping[str, Ceilings], default: Outage = "local") -> None:
         self._default = default
         self._scopes = {scope: limits_of(scope, ceilings, default) for scope, ceilings in scopes.items() if ceilings}
-        self._providers = {
-            scope.removeprefix("provider "): Applied(limits)
-            for scope, limits in self._scopes.items()
-            if scope.startswith("provider ")
-        }
-        self._models = {
-            scope.removeprefix("model "): limits for scope, limits in self._scopes.items() if scope.startswith("model ")
-        }
+        self._providers = {name: Applied(limits) for name, limits in self._named("provider")}
+        self._models = dict(self._named("model"))
         self._of_caller: dict[str, tuple[Caller, Applied]] = {}
         self._of_call: dict[tuple[str, str, str | None], tuple[Caller, Applied]] = {}
 
@@ -85,6 +79,13 @@ class Book:
     def budgeted_providers(self) -> frozenset[str]:
         """Those with a budget of their own."""
         return frozenset(name for name, limits in self._providers.items() if limits.has_budget)
+
+    def _named(self, kind: str) -> Iterator[tuple[str, tuple[Limit, ...]]]:
+        """The limits of each scope of this kind, by its name."""
+        for scope, limits in self._scopes.items():
+            of_kind, _, name = scope.partition(" ")
+            if of_kind == kind:
+                yield name, limits
 
     def _gather(self, caller: Caller) -> Applied:
         found = Applied([*self._scopes.get("global", ()), *self.of_scopes(caller.scopes)])

@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from datetime import tzinfo
+from itertools import islice
 
 import msgspec
 
@@ -103,10 +104,15 @@ class Shares:
         recent, local = self._recent, self._local
         for claim, level in zip(claims, levels, strict=True):
             rule = claim.rule
-            if rule.__class__ is Spend and not (claim.key in local and self._is_older(claim, now_s, seen)):
-                recent[claim.key] = (rule, level, now_s)
-                if claim.key in local or abs(level.used - self._written.get(claim.key, 0)) * FINENESS >= rule.limit:
-                    self._moved.add(claim.key)
+            if rule.__class__ is not Spend:
+                continue
+            key = claim.key
+            has_tab = key in local
+            if has_tab and self._is_older(claim, now_s, seen):
+                continue
+            recent[key] = (rule, level, now_s)
+            if has_tab or abs(level.used - self._written.get(key, 0)) * FINENESS >= rule.limit:
+                self._moved.add(key)
 
     def deliver(self, charge: Charge) -> None:
         """The engine has it."""
@@ -165,7 +171,7 @@ class Shares:
         """What is to be written down since the last time."""
         recent, self._recent = self._recent, {}
         self._heard |= recent
-        for key in list(self._heard)[: max(0, len(self._heard) - MAX_KNOWN)]:
+        for key in tuple(islice(self._heard, max(0, len(self._heard) - MAX_KNOWN))):
             del self._heard[key]
             self._written.pop(key, None)
         moved, self._moved = self._moved, set()
