@@ -12,6 +12,8 @@ from gateway.core.body import Body
 from gateway.core.ceilings import Ceilings
 from gateway.core.exchange import Timeouts
 from gateway.core.money import Price
+from gateway.core.payload import Payload
+from gateway.core.trace import Trace
 from gateway.core.usage import NOTHING, Usage
 
 
@@ -223,6 +225,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     wish: Wish = NO_WISH
     received_at: float = 0.0
     """Monotonic seconds."""
+    trace: Trace | None = None
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
@@ -251,10 +254,14 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     status: int | None = None
     error: str | None = None
     """A Reason, ``cancelled``, or None for one that went well."""
+    span_id: int = 0
+    """Of a traced call: the span that the provider was told of."""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The one record of a client's call, made when all is over and handed to every observer. Holds no content."""
+    """The one record of a client's call, made when all is over and handed to every observer. Holds no content, but
+    where a setting asks for it, and then in ``payload`` alone.
+    """
 
     id: str
     endpoint: Endpoint
@@ -277,6 +284,13 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     is_priced: bool = True
     """False: the price of the target is not known, and the cost of 0 says nothing."""
     held_nanousd: int = 0
+    hold_after_s: float | None = None
+    """From the call's arrival to its first hold; None where nothing was held."""
+    hold_s: float = 0.0
+    """Spent waiting for the store to hold, in all."""
+    image_quality: str = ""
+    image_size: str = ""
+    """As the client asked for them; empty where no images were asked for."""
     finish: str | None = None
     at: float
     """Seconds since the epoch at the call's arrival."""
@@ -285,3 +299,5 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """From the call's arrival to the first event."""
     overhead_s: float
     """Not spent waiting for a provider, nor for the client to take the bytes."""
+    trace: Trace | None = None
+    payload: Payload | None = None

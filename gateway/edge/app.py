@@ -12,6 +12,7 @@ import msgspec
 from gateway.core.body import Body, FormBody
 from gateway.core.clock import Clock
 from gateway.core.errors import CallError, MethodNotAllowed, NoTarget
+from gateway.core.trace import Tracing
 from gateway.core.types import Call, Caller, Endpoint, Feature, Model, Outcome
 from gateway.edge.arrival import Arrival
 from gateway.edge.asgi import JSON, App, Receive, Scope, Send, send_whole
@@ -73,6 +74,7 @@ class DataPlane:
         observe: Callable[[Outcome], None],
         operations: Mapping[str, App],
         control_plane: App,
+        tracing: Tracing | None = None,
     ) -> None:
         self.parts = parts
         self._clock = clock
@@ -80,6 +82,7 @@ class DataPlane:
         self._observe = observe
         self._operations = operations
         self._control_plane = control_plane
+        self._tracing = tracing
         self.calls_in_flight = 0
         """Requests whose body is read, or that are being served."""
 
@@ -109,6 +112,8 @@ class DataPlane:
         try:
             head = read_head(scope["headers"], self._new_id)
             responder.request_id = head.request_id
+            if self._tracing is not None and arrival is not None:
+                arrival.trace = self._tracing.begin(scope["headers"])
             identity, secret = parts.identity, bearer(scope["headers"])
             caller = identity.known(secret)
             if caller is None:
@@ -158,7 +163,7 @@ class DataPlane:
         self.calls_in_flight += 1
         try:
             body = await self._body(arrival.endpoint, head, receive, parts)
-            call = self._understand(arrival.endpoint, head, caller, body, parts)
+            call = self._understand(arrival, head, caller, body, parts)
             arrival.is_call = True
             if parts.media is not None and Feature.IMAGE_LINKS in call.needs.features:
                 links = partial(with_links, parts.media, base_url(parts.media, scope), request_id=call.id)
@@ -180,9 +185,9 @@ class DataPlane:
         await breathe(raw)
         return body
 
-    def _understand(self, endpoint: Endpoint, head: Head, caller: Caller, body: Body, parts: Parts) -> Call:
-        since = self._clock.monotonic()
-        asking = Asking(head.request_id, caller, since, parts.models, head.wants_explanation, head.tags)
+    def _understand(self, arrival: Arrival, head: Head, caller: Caller, body: Body, parts: Parts) -> Call:
+        since, endpoint = self._clock.monotonic(), arrival.endpoint
+        asking = Asking(head.request_id, caller, since, parts.models, head.wants_explanation, head.tags, arrival.trace)
         if isinstance(body, FormBody):
             return image_call(endpoint, asking, body)
         if endpoint is Endpoint.CHAT:

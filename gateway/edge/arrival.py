@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from gateway.core.clock import Clock
+from gateway.core.trace import Trace
 from gateway.core.types import Caller, Endpoint, Outcome
 
 
 class Arrival:
     """What is known of a request so far. Once it ``is_call``, the pipeline keeps its record, whatever becomes of it."""
 
-    __slots__ = ("_clock", "_since", "caller", "endpoint", "is_call")
+    __slots__ = ("_clock", "_since", "caller", "endpoint", "is_call", "trace")
 
     def __init__(self, endpoint: Endpoint, clock: Clock) -> None:
         self.endpoint = endpoint
         self.caller: Caller | None = None
         self.is_call = False
+        self.trace: Trace | None = None
         self._clock = clock
         self._since = clock.monotonic()
 
@@ -37,4 +39,5 @@ class Arrival:
             at=self._clock.time() - duration_s,
             duration_s=duration_s,
             overhead_s=0.0,
+            trace=self.trace,
         )

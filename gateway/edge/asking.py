@@ -10,6 +10,7 @@ import msgspec
 from gateway.core.body import FormBody, JsonBody
 from gateway.core.errors import InvalidRequest
 from gateway.core.names import MAX_TAGS
+from gateway.core.trace import Trace
 from gateway.core.types import Call, Caller, Wish
 from gateway.edge.body import field
 from gateway.edge.wish import read_wish, split_suffix
@@ -55,6 +56,7 @@ class Asking(msgspec.Struct, frozen=True, gc=False):
     wants_explanation: bool = False
     tags: tuple[str, ...] = ()
     """Those that the request brought."""
+    trace: Trace | None = None
 
     def model_and_wish(self, body: JsonBody | FormBody, default: str | None = None) -> tuple[str, Wish]:
         """The public model asked for, and what is asked of routing. Raises InvalidRequest.
@@ -85,6 +87,7 @@ class Asking(msgspec.Struct, frozen=True, gc=False):
             caller=self.caller,
             received_at=self.received_at,
             wants_explanation=self.wants_explanation,
+            trace=self.trace,
             tags=self._all_tags() if self.tags else self.caller.tags,
             **fields,
         )

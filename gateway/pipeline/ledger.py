@@ -33,6 +33,7 @@ class Admission:
         self.book = book
         self.new_id = new_id
         self.time = clock.time
+        self.monotonic = clock.monotonic
         self._clock = clock
         self._sleep = sleep
         self._hold_wait_s = hold_wait_s
@@ -89,6 +90,10 @@ class Ledger:
         """Sent to the provider that ``_providers`` is held of."""
         self.levels: tuple[Level, ...] = ()
         """How the call's own limits stood after its hold."""
+        self.hold_began_at: float | None = None
+        """When the store was first asked; monotonic."""
+        self.hold_s = 0.0
+        """Spent waiting for the store, in all."""
 
     @property
     def held_nanousd(self) -> int:
@@ -115,7 +120,7 @@ class Ledger:
             asked.append(self._providers)
         if not asked:
             return
-        answer = await self._admission.hold([hold.reservation for hold in asked], self._deadline)
+        answer = await self._take([hold.reservation for hold in asked])
         if isinstance(answer, Refusal):
             self._refuse(answer, asked)
         elif asked[0] is own:
@@ -131,6 +136,15 @@ class Ledger:
         if self._own is not None:
             self._admission.store.settle(self._own.reservation.id, amounts(self._own.limits, truth))
             self._own = None
+
+    async def _take(self, reservations: Sequence[Reservation]) -> tuple[Level, ...] | Refusal:
+        began_at = self._admission.monotonic()
+        if self.hold_began_at is None:
+            self.hold_began_at = began_at
+        try:
+            return await self._admission.hold(reservations, self._deadline)
+        finally:
+            self.hold_s += self._admission.monotonic() - began_at
 
     def _hold(self, limits: Sequence[Limit], worst: Consumption) -> _Hold:
         return _Hold(limits, Reservation(self._admission.new_id(), claims(limits, worst)))

@@ -6,6 +6,7 @@ import msgspec
 
 from gateway.core.clock import Clock
 from gateway.core.errors import UpstreamError
+from gateway.core.payload import Payload
 from gateway.core.types import Call, Event, Target
 from gateway.core.usage import Usage
 from gateway.limits.drawing import illustrations, pictures
@@ -24,6 +25,7 @@ class Meter:
         "_clock",
         "_handed_at",
         "_has_ended",
+        "_payload",
         "_reply",
         "_tokens",
         "_usage",
@@ -33,7 +35,17 @@ class Meter:
         "target",
     )
 
-    def __init__(self, call: Call, target: Target, reply: Reply | Gathered, clock: Clock, at: float) -> None:
+    def __init__(
+        self,
+        call: Call,
+        target: Target,
+        reply: Reply | Gathered,
+        clock: Clock,
+        at: float,
+        *,
+        payload: Payload | None = None,
+    ) -> None:
+        """``payload``, if there is one, is given what is read."""
         self.target = target
         self.error: UpstreamError | None = None
         self.finish: str | None = None
@@ -42,6 +54,7 @@ class Meter:
         self._at = at
         self._call = call
         self._reply = reply
+        self._payload = payload
         self._clock = clock
         self._usage: Usage | None = None
         self._tokens = 0
@@ -68,6 +81,8 @@ class Meter:
             self._tokens += event.tokens
             if event.finish is not None:
                 self.finish = event.finish
+            if self._payload is not None:
+                self._payload.add(event.data)
             self._handed_at = self._clock.monotonic()
         return event
 

@@ -19,6 +19,8 @@ from functools import partial
 
 from gateway.core.clock import Clock
 from gateway.core.errors import Reason, UpstreamError
+from gateway.core.payload import Payload
+from gateway.core.trace import in_context
 from gateway.core.types import Call, Endpoint, Outcome, Target
 from gateway.health.breaker import Breakers
 from gateway.health.vitals import Vitals
@@ -42,6 +44,9 @@ Respond = Callable[[Answer], Awaitable[None]]
 
 Observe = Callable[[Outcome], None]
 
+Keeps = Callable[[Call], int]
+"""How many bytes of a call's request, and of its reply, are to be kept for the observers; 0 for none."""
+
 
 class Pipeline:
     """Serves calls; one for each configuration in force."""
@@ -58,7 +63,9 @@ class Pipeline:
         observe: Observe,
         clock: Clock,
         max_attempts: int,
+        keeps: Keeps | None = None,
     ) -> None:
+        """Without ``keeps``, nothing of any call's content is kept."""
         self._router = router
         self._providers = providers
         self._admission = admission
@@ -68,6 +75,7 @@ class Pipeline:
         self._observe = observe
         self._clock = clock
         self._max_attempts = max_attempts
+        self._keeps = keeps
 
     async def serve(self, call: Call, respond: Respond) -> None:
         """Serve ``call``: ``respond`` is given the answer once its first event has come, and reads it to its end.
@@ -75,6 +83,8 @@ class Pipeline:
         Raises CallError if nothing was responded. Cancelled (the client hung up), it lets go of everything at once.
         """
         record = Record(call, self._clock.time())
+        if self._keeps is not None and (max_bytes := self._keeps(call)):
+            record.payload = Payload(call.body, max_bytes)
         ledger: Ledger | None = None
         meter: Meter | None = None
         try:
@@ -111,6 +121,8 @@ class Pipeline:
             requests = encoded(provider.dialect, parts, target)
         await ledger.admit(target, len(requests))
         trial = record.begin(target, clock, self._vitals)
+        if call.trace is not None:
+            requests = [in_context(request, call.trace, trial.span_id) for request in requests]
         reply: Reply | Gathered
         try:
             if len(requests) == 1:
@@ -125,7 +137,7 @@ class Pipeline:
             record.waited_s += clock.monotonic() - trial.began_at
             raise
         trial.has_answered(reply.status)
-        return Meter(call, target, reply, clock, record.at)
+        return Meter(call, target, reply, clock, record.at, payload=record.payload)
 
     def _leave(self, record: Record, ledger: Ledger | None, meter: Meter | None) -> None:
         """Give everything back, whatever happened. Plain code: it runs to its end in one go, hang-up or not."""
@@ -138,11 +150,9 @@ class Pipeline:
         elif record.was_abandoned and (cut_off := record.running_target) is not None:
             bill = bill_of_cut_off(record.call, cut_off, record.at)
         record.end(meter, bill)
-        held_nanousd = 0
         if ledger is not None:
             ledger.settle(bill.consumption)
-            held_nanousd = ledger.held_nanousd
-        self._observe(record.outcome(bill, held_nanousd=held_nanousd, now=self._clock.monotonic()))
+        self._observe(record.outcome(bill, ledger, now=self._clock.monotonic()))
 
 
 async def _refuse_filtered(reply: Reply) -> None:

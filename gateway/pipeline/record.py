@@ -6,10 +6,12 @@ import asyncio
 
 from gateway.core.clock import Clock
 from gateway.core.errors import CallError, UpstreamError
-from gateway.core.types import Attempt, Call, Outcome, Target
+from gateway.core.payload import Payload
+from gateway.core.types import Attempt, Call, Feature, Outcome, Target
 from gateway.health.breaker import NOT_ITS_FAULT
 from gateway.health.vitals import Vitals
 from gateway.pipeline.bill import Bill
+from gateway.pipeline.ledger import Ledger
 from gateway.pipeline.meter import Meter
 
 HTTP_OK = 200
@@ -24,10 +26,11 @@ UNAVAILABLE = 503
 class Trial:
     """An attempt under way. Ends once; its target's vitals hear of it."""
 
-    __slots__ = ("_call", "_clock", "_vitals", "attempt", "began_at", "status", "target", "ttft_s")
+    __slots__ = ("_call", "_clock", "_vitals", "attempt", "began_at", "span_id", "status", "target", "ttft_s")
 
-    def __init__(self, call: Call, target: Target, clock: Clock, vitals: Vitals) -> None:
+    def __init__(self, call: Call, target: Target, clock: Clock, vitals: Vitals, span_id: int) -> None:
         self._call = call
+        self.span_id = span_id
         self._clock = clock
         self._vitals = vitals
         self.target = target
@@ -67,6 +70,7 @@ class Trial:
             ttft_s=self.ttft_s,
             status=error.status if error is not None else self.status,
             error="cancelled" if was_cancelled else error.reason.value if error is not None else None,
+            span_id=self.span_id,
         )
 
 
@@ -78,6 +82,7 @@ class Record:
         "call",
         "error",
         "finish",
+        "payload",
         "served_by",
         "status",
         "trials",
@@ -99,10 +104,13 @@ class Record:
         """Spent waiting for providers, or for the client to take its bytes."""
         self.was_abandoned = False
         """Nobody waits for the reply any more: the client hung up, or the gateway is going down."""
+        self.payload: Payload | None = None
 
     def begin(self, target: Target, clock: Clock, vitals: Vitals) -> Trial:
         """An attempt on ``target`` begins."""
-        trial = Trial(self.call, target, clock, vitals)
+        trace = self.call.trace
+        span_id = trace.child(len(self.trials) + 1) if trace is not None else 0
+        trial = Trial(self.call, target, clock, vitals, span_id)
         self.trials.append(trial)
         return trial
 
@@ -144,9 +152,12 @@ class Record:
                 idle_s=meter.idle_s if meter is not None else 0.0,
             )
 
-    def outcome(self, bill: Bill, *, held_nanousd: int, now: float) -> Outcome:
+    def outcome(self, bill: Bill, ledger: Ledger | None, *, now: float) -> Outcome:
         """The one record that everyone reads. ``now`` is monotonic."""
         call = self.call
+        needs = call.needs
+        draws = needs.images > 0 or Feature.IMAGE_OUTPUT in needs.features
+        held_at = ledger.hold_began_at if ledger is not None else None
         duration_s = now - call.received_at
         target = self.served_by
         return Outcome(
@@ -167,10 +178,16 @@ class Record:
             is_usage_official=bill.is_official,
             cost_nanousd=bill.cost_nanousd,
             is_priced=bill.is_priced,
-            held_nanousd=held_nanousd,
+            held_nanousd=ledger.held_nanousd if ledger is not None else 0,
+            hold_after_s=held_at - call.received_at if held_at is not None else None,
+            hold_s=ledger.hold_s if ledger is not None else 0.0,
+            image_quality=needs.image_quality if draws else "",
+            image_size=needs.image_size if draws else "",
             finish=self.finish,
             at=self.at,
             duration_s=duration_s,
             ttft_s=self.ttft_s,
             overhead_s=max(0.0, duration_s - self.waited_s),
+            trace=call.trace,
+            payload=self.payload,
         )

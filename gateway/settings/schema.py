@@ -5,6 +5,7 @@ from pydantic import ConfigDict, Field
 from gateway.core.loopback import is_loopback
 from gateway.settings.access import Admin, Everyone, Key, Oidc, Team
 from gateway.settings.model import Model
+from gateway.settings.observing import Alerts, Calls, Traces
 from gateway.settings.provider import Provider
 from gateway.settings.server import Server, State
 from gateway.settings.values import ModelName, Name, Section
@@ -34,6 +35,9 @@ class Settings(Section):
     everyone: Everyone = Field(
         default_factory=Everyone, alias="global", description="What holds for all calls together."
     )
+    calls: Calls = Field(default_factory=Calls, description="The log of calls.")
+    traces: Traces = Field(default_factory=Traces, description="Spans of calls, for a collector of OpenTelemetry.")
+    alerts: Alerts = Field(default_factory=Alerts, description="Who is told of what a person should know.")
 
     @property
     def is_open(self) -> bool:

@@ -1,0 +1,47 @@
+"""What a client sent and was answered, where a setting asks for it to be kept. Everywhere else, content is nobody's."""
+
+from __future__ import annotations
+
+import msgspec
+
+from gateway.core.body import Body, JsonBody
+
+
+class Payload:
+    """The beginning of a request and of its reply, at most ``max_bytes`` of each. Its repr shows neither."""
+
+    __slots__ = ("_parts", "_room", "reply_size", "request", "request_size")
+
+    def __init__(self, body: Body, max_bytes: int) -> None:
+        whole = body.raw if isinstance(body, JsonBody) else _described(body)
+        self.request = bytes(memoryview(whole)[:max_bytes])
+        """JSON as it came, or a form's text fields and what its files are."""
+        self.request_size = len(whole)
+        self.reply_size = 0
+        self._parts: list[bytes] = []
+        self._room = max_bytes
+
+    def add(self, data: bytes) -> None:
+        """What the client is sent next: a whole JSON body, or SSE frames in OpenAI's format."""
+        self.reply_size += len(data)
+        if self._room > 0:
+            self._parts.append(data[: self._room])
+            self._room -= len(data)
+
+    @property
+    def reply(self) -> bytes:
+        return b"".join(self._parts)
+
+    @property
+    def is_whole(self) -> bool:
+        """Nothing was cut off."""
+        return self._room >= 0 and len(self.request) == self.request_size
+
+    def __repr__(self) -> str:
+        return f"<Payload {self.request_size} + {self.reply_size} bytes>"
+
+
+def _described(body: Body) -> bytes:
+    assert not isinstance(body, JsonBody)
+    files = [{"name": file.name, "content_type": file.content_type, "size": file.size} for file in body.files]
+    return msgspec.json.encode({"fields": body.fields, "files": files})
