@@ -20,8 +20,8 @@ class Batches(Generic[_T]):
     ``dropped``, and no call a microsecond. When the queue is full, its oldest goes. After ``close``, nothing is taken.
 
     ``write`` gets at most ``batch`` items. If it raises, they are lost and counted, and that is told once, until it
-    goes well again. What comes within ``linger_s`` is written together: under load the thread wakes a few times a second, not at each
-    call; at rest, never. Made after a fork, not before it.
+    goes well again. What comes within ``linger_s`` is written together: under load the thread wakes a few times a
+    second, not at each call; at rest, never. Made after a fork, not before it.
     """
 
     def __init__(
