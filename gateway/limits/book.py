@@ -71,6 +71,11 @@ class Book:
         """The limits of a caller's own scopes."""
         return tuple(limit for scope, ceilings in scopes for limit in limits_of(scope, ceilings, self._default))
 
+    def of_key(self, name: str) -> tuple[Limit, ...]:
+        """The limits of this key's own scope, as its last call brought them; none if it has made none by this book."""
+        found = self._of_caller.get(name)
+        return () if found is None else tuple(limit for limit in found[1] if limit.scope == f"key {name}")
+
     def of_provider(self, name: str) -> Applied:
         """The further limits of what is sent to this provider."""
         return self._providers.get(name, NO_LIMITS)
