@@ -10,7 +10,7 @@ from gateway.core.body import Body, JsonBody
 class Payload:
     """The beginning of a request and of its reply, at most ``max_bytes`` of each. Its repr shows neither."""
 
-    __slots__ = ("_parts", "_room", "reply_size", "request", "request_size")
+    __slots__ = ("_max_bytes", "_parts", "reply_size", "request", "request_size")
 
     def __init__(self, body: Body, max_bytes: int) -> None:
         whole = body.raw if isinstance(body, JsonBody) else _described(body)
@@ -19,14 +19,14 @@ class Payload:
         self.request_size = len(whole)
         self.reply_size = 0
         self._parts: list[bytes] = []
-        self._room = max_bytes
+        self._max_bytes = max_bytes
 
     def add(self, data: bytes) -> None:
         """What the client is sent next: a whole JSON body, or SSE frames in OpenAI's format."""
+        room = self._max_bytes - self.reply_size
+        if room > 0:
+            self._parts.append(data[:room])
         self.reply_size += len(data)
-        if self._room > 0:
-            self._parts.append(data[: self._room])
-            self._room -= len(data)
 
     @property
     def reply(self) -> bytes:
@@ -35,7 +35,7 @@ class Payload:
     @property
     def is_whole(self) -> bool:
         """Nothing was cut off."""
-        return self._room >= 0 and len(self.request) == self.request_size
+        return max(self.request_size, self.reply_size) <= self._max_bytes
 
     def __repr__(self) -> str:
         return f"<Payload {self.request_size} + {self.reply_size} bytes>"

@@ -12,7 +12,8 @@ import msgspec
 
 from gateway.core.exchange import Header, HttpRequest
 
-_SPAN_IDS = 1 << 64
+_SPAN_IDS = (1 << 64) - 1
+"""0 is none."""
 
 
 class Trace(msgspec.Struct, frozen=True, gc=False):
@@ -33,7 +34,7 @@ class Trace(msgspec.Struct, frozen=True, gc=False):
         """The span id of the call's part ``number``, from 1. Ids need only be unique within a trace, and the first of
         these is random: no dice are rolled for the others.
         """
-        return (self.span_id + number) % _SPAN_IDS or _SPAN_IDS - 1
+        return (self.span_id - 1 + number) % _SPAN_IDS + 1
 
     def traceparent(self, span_id: int) -> str:
         """The header that makes ``span_id`` the parent of whoever gets it."""

@@ -90,6 +90,7 @@ class Scene:
         budget_usd: float = 1,
         price: Price | None = PRICE,
         route: Route = ANY,
+        keeps=None,
         **limits,
     ) -> None:
         self.clock = FrozenClock()
@@ -133,6 +134,7 @@ class Scene:
             observe=self.outcomes.append,
             clock=self.clock,
             max_attempts=4,
+            keeps=keeps,
         )
 
     async def _nap(self, seconds: float) -> None:
