@@ -10,6 +10,9 @@ from gateway import __version__
 from gateway.admin import audit, config, explain, keys, models, providers, reload, spend, targets, teams, usage
 from gateway.admin.auth import Guard
 from gateway.admin.bounded import BoundedBody
+from gateway.admin.console import routes as console
+from gateway.admin.console.files import console_files
+from gateway.admin.console.guesses import Guesses
 from gateway.admin.control import Control
 from gateway.admin.errors import ErrorReply, speak_openai
 from gateway.admin.roles import Operations, documented
@@ -54,9 +57,13 @@ def control_plane(control: Control) -> FastAPI:
     for each in ROUTERS:
         api.include_router(each.router)
     app.include_router(api)
+    app.include_router(console.router)
+    app.state.console_files = console_files()
+    app.state.console_guesses = Guesses(control.clock)
     # The last one added is asked first.
     app.add_middleware(BoundedBody)
     app.add_middleware(Guard, operations=Operations(PREFIX, [each.router for each in ROUTERS]))
+    app.add_middleware(console.Hardened)
     speak_openai(app)
     # Made now, while this is loaded in a thread: it takes 40 ms, which would be the event loop's on the first request.
     documented(app.openapi())

@@ -1,0 +1,8 @@
+import { add } from '../dom.js';
+import { empty, head } from '../parts.js';
+
+export const title = 'Targets';
+
+export default async function page(root) {
+  add(root, head(title), empty('Under construction'));
+}

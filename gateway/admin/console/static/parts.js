@@ -1,0 +1,156 @@
+// The pieces that pages are made of. All of them give elements; none asks the gateway anything.
+
+import { h, put } from './dom.js';
+import { icon } from './icons.js';
+
+/** The top of a page: its one `h1`, what it is about, and what can be done here. */
+export function head(title, about, ...actions) {
+  return h('header', { class: 'page-head' },
+    h('div', {}, h('h1', { tabindex: '-1' }, title), about && h('p', { class: 'muted' }, about)),
+    actions.length > 0 && h('div', { class: 'actions' }, actions));
+}
+
+/** A titled box. `aside` stands at the right of the title. */
+export function panel(title, { aside, class: classes = '' } = {}, ...children) {
+  return h('section', { class: `panel ${classes}`, 'aria-label': title },
+    h('div', { class: 'panel-head' }, h('h2', {}, title), aside), children);
+}
+
+/** A word in a coloured box. `tone`: good, warn, bad, info, quiet. */
+export const badge = (text, tone = 'quiet', attrs = {}) => h('span', { class: `badge ${tone}`, ...attrs }, text);
+
+/** One figure with its name. Give it new figures with `set(figure, note, tone)`. */
+export function figure(name, { title } = {}) {
+  const value = h('dd', { class: 'figure-value' }, '–');
+  const note = h('dd', { class: 'figure-note' });
+  const element = h('div', { class: 'figure', title }, h('dt', {}, name), value, note);
+  const set = (shown, noted = '', tone = '') => {
+    value.textContent = shown;
+    note.textContent = noted;
+    element.dataset.tone = tone;
+  };
+  return { element, set };
+}
+
+/** A share of `limit` as a bar: what is used, and beyond it what is held. `label` says it in words. */
+export function bar(used, limit, { held = 0, label }) {
+  const width = (amount) => `${limit > 0 ? Math.min(100, (amount / limit) * 100) : amount > 0 ? 100 : 0}%`;
+  const share = limit > 0 ? used / limit : used > 0 ? 1 : 0;
+  const tone = share >= 1 ? 'bad' : share >= 0.8 ? 'warn' : '';
+  return h('div', { class: `bar ${tone}`, role: 'img', 'aria-label': label },
+    h('span', { class: 'bar-used', style: { width: width(used - held) } }),
+    held > 0 && h('span', { class: 'bar-held', style: { width: width(held) } }));
+}
+
+/**
+ * A table in a box of its own, which scrolls where it is too wide. `columns`: `{label, cell(row), class}`, where the class
+ * `num` is for figures; the first column is the row's header. `caption` is for screen readers. `rowAttrs(row)` gives attributes of a row.
+ */
+export function table(columns, rows, { caption, rowAttrs = () => ({}) }) {
+  const line = (row) => h('tr', rowAttrs(row), columns.map((column, i) =>
+    h(i ? 'td' : 'th', { class: column.class, scope: i ? null : 'row' }, column.cell(row))));
+  return scrolling(caption, h('table', {}, h('caption', { class: 'hidden' }, caption),
+    h('thead', {}, h('tr', {}, columns.map((column) => h('th', { class: column.class, scope: 'col' }, column.label)))),
+    h('tbody', {}, rows.map(line))));
+}
+
+/** A box that scrolls sideways, and can be scrolled with the keyboard. */
+export const scrolling = (label, ...children) =>
+  h('div', { class: 'scrolling', role: 'region', 'aria-label': label, tabindex: '0' }, children);
+
+/** Nothing is here, and what to do about it. */
+export const empty = (title, text, ...actions) =>
+  h('div', { class: 'empty' }, h('p', { class: 'empty-title' }, title), text && h('p', { class: 'muted' }, text), actions);
+
+/** Something could not be shown. `again` is called when the reader wants to try once more. */
+export function failed(error, again) {
+  return h('div', { class: 'notice bad', role: 'alert' }, icon('warning'),
+    h('p', {}, error.message), again && h('button', { type: 'button', class: 'button', onclick: again }, 'Try again'));
+}
+
+/** A note above what it is about. `tone`: info, good, warn, bad. */
+export const notice = (tone, ...children) =>
+  h('div', { class: `notice ${tone}` }, icon(tone === 'info' || tone === 'good' ? 'info' : 'warning'), h('div', {}, children));
+
+export const loading = () => h('p', { class: 'loading muted', role: 'status' }, 'Loading…');
+
+let fields = 0;
+
+/** A labelled control: `field('Name', h('input', {name: 'name'}), 'What it is called.')`. Its element has `fail(text)`, which shows what is wrong. */
+export function field(label, control, hint) {
+  control.id ||= `field-${++fields}`;
+  const hinted = hint && h('p', { class: 'hint', id: `${control.id}-hint` }, hint);
+  const wrong = h('p', { class: 'wrong', id: `${control.id}-wrong` });
+  control.setAttribute('aria-describedby', [hinted?.id, wrong.id].filter(Boolean).join(' '));
+  const element = h('div', { class: 'field' }, h('label', { for: control.id }, label), control, hinted, wrong);
+  element.fail = (text) => {
+    wrong.textContent = text ?? '';
+    control.toggleAttribute('aria-invalid', Boolean(text));
+    if (text) control.focus();
+  };
+  return element;
+}
+
+/**
+ * A modal dialog, shown at once: Escape and the cross close it, the focus returns to where it was, and it is gone then.
+ * `body` is nodes; `actions` are buttons for its foot. Closed too when `signal` aborts. Gives the `<dialog>`, whose `close(value)` ends it.
+ */
+export function dialog(title, { body, actions = [], signal, onclose } = {}) {
+  const id = `field-${++fields}`;
+  const cross = h('button', { type: 'button', class: 'button icon-only quiet', 'aria-label': 'Close', onclick: () => element.close() }, icon('close'));
+  const element = h('dialog', { class: 'dialog', 'aria-labelledby': id },
+    h('div', { class: 'dialog-head' }, h('h2', { id }, title), cross),
+    h('div', { class: 'dialog-body' }, body),
+    actions.length > 0 && h('div', { class: 'dialog-foot' }, actions));
+  element.addEventListener('close', () => {
+    element.remove();
+    onclose?.(element.returnValue);
+  });
+  signal?.addEventListener('abort', () => element.close());
+  document.body.append(element);
+  element.showModal();
+  return element;
+}
+
+/** Ask before something is done. Gives a promise of whether to. */
+export function confirmed(title, text, { action, isDangerous = false, signal } = {}) {
+  return new Promise((resolve) => {
+    const yes = h('button', { type: 'button', class: `button ${isDangerous ? 'danger' : 'primary'}`, onclick: () => shown.close('yes') }, action);
+    const no = h('button', { type: 'button', class: 'button', autofocus: true, onclick: () => shown.close() }, 'Cancel');
+    const shown = dialog(title, { body: h('p', {}, text), actions: [no, yes], signal, onclose: (said) => resolve(said === 'yes') });
+  });
+}
+
+/** Say briefly that something was done, or was not: `tone` good or bad. Screen readers say it too. */
+export function toast(text, tone = 'good') {
+  const shown = h('div', { class: `toast ${tone}` }, text);
+  document.getElementById('toasts').append(shown);
+  setTimeout(() => shown.remove(), 6000);
+}
+
+/** A button that copies `text`. */
+export function copyButton(text, label = 'Copy') {
+  const button = h('button', { type: 'button', class: 'button', onclick: async () => {
+    try {
+      await navigator.clipboard.writeText(text);
+      toast('Copied.');
+    } catch {
+      // Without https a browser gives no clipboard: the text can be selected by hand.
+      toast('This browser does not let the page copy; select the text instead.', 'bad');
+    }
+  } }, icon('copy'), label);
+  return button;
+}
+
+/**
+ * Load once and show: `root` holds a loading note, then what `show(await ask())` gives, or the error with a way to try again.
+ */
+export async function loaded(root, signal, ask, show) {
+  put(root, loading());
+  try {
+    const shown = show(await ask());
+    if (!signal.aborted) put(root, shown);
+  } catch (error) {
+    if (!signal.aborted) put(root, failed(error, () => loaded(root, signal, ask, show)));
+  }
+}
