@@ -241,7 +241,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     finish: str | None = None
 
 
-class Attempt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Attempt(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """One upstream call of a client's call, after its end. Times are seconds."""
 
     target: str

@@ -27,7 +27,7 @@ MOST_TOKENS = 10**12
 _COUNTS = (*TOKEN_KINDS, "images", "requests")
 
 
-class Usage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Usage(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """Tokens and images of one reply, in parts that do not overlap: their sum is the whole.
 
     Providers report overlapping counts (OpenAI's ``prompt_tokens`` holds the cached ones, Anthropic's

@@ -39,7 +39,7 @@ class RequestLog:
         self._levels = frozenset(name for name in ("info", "warning") if getattr(logging, name.upper()) >= least)
 
     def observe(self, outcome: Outcome) -> None:
-        if _level(outcome) in self._levels:
+        if level_of(outcome) in self._levels:
             self._put(self._line, outcome)
 
 
@@ -50,18 +50,18 @@ def json_line(outcome: Outcome) -> bytes:
         _encode(
             {
                 "time": iso_time(outcome.at),
-                "level": _level(outcome),
+                "level": level_of(outcome),
                 "event": "call",
                 "id": outcome.id,
                 "endpoint": outcome.endpoint,
-                "model": _model(outcome),
+                "model": model_of(outcome),
                 "key": outcome.key,
                 "team": outcome.team,
-                "user": _foreign(outcome.user),
+                "user": foreign(outcome.user),
                 "tags": [_cleaned(tag) for tag in outcome.tags],
                 "stream": outcome.stream,
                 "status": outcome.status,
-                "error": _foreign(outcome.error),
+                "error": foreign(outcome.error),
                 "provider": outcome.provider,
                 "target": outcome.target,
                 "attempts": [_attempt(attempt) for attempt in outcome.attempts],
@@ -71,7 +71,7 @@ def json_line(outcome: Outcome) -> bytes:
                 "cost_nanousd": outcome.cost_nanousd,
                 "priced": outcome.is_priced,
                 "held_nanousd": outcome.held_nanousd,
-                "finish": _foreign(outcome.finish),
+                "finish": foreign(outcome.finish),
                 "duration_s": round(outcome.duration_s, 6),
                 "ttft_s": _rounded(outcome.ttft_s),
                 "overhead_s": round(outcome.overhead_s, 6),
@@ -105,7 +105,7 @@ def pretty_line(outcome: Outcome) -> bytes:
         clock_time(outcome.at),
         str(outcome.status),
         outcome.endpoint.value,
-        printable(_model(outcome)),
+        printable(model_of(outcome)),
         f"-> {outcome.target or outcome.provider or 'nobody'}",
         f"{outcome.duration_s:.3f}s",
     ]
@@ -132,7 +132,8 @@ def _consumed(usage: Usage) -> list[str]:
     return words
 
 
-def _level(outcome: Outcome) -> str:
+def level_of(outcome: Outcome) -> str:
+    """``warning`` for a call that failed by us or a provider, else ``info``."""
     # A stream that broke midway has a status of 200, and an error all the same.
     is_ours = outcome.status >= 500 or (outcome.status < 400 and outcome.error is not None)
     return "warning" if is_ours else "info"
@@ -142,12 +143,13 @@ def _rounded(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds, 6)
 
 
-def _model(outcome: Outcome) -> str:
+def model_of(outcome: Outcome) -> str:
+    """What the call asked for, fit to be shown."""
     # A call that went well named a configured model; only a failed one may name anything.
     return outcome.model if outcome.error is None else _cleaned(outcome.model[:_MAX_NAME])
 
 
-def _foreign(text: str | None) -> str | None:
+def foreign(text: str | None) -> str | None:
     """What a client or a provider may have filled with anything: bounded, and rid of what looks like a key."""
     return None if text is None else _cleaned(text[:_MAX_NAME])
 

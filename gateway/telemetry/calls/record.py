@@ -1,0 +1,172 @@
+"""What a reader of the log sees of a call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from gateway.core.money import usd
+from gateway.core.types import Attempt, Outcome
+from gateway.core.usage import NOTHING, TOKEN_KINDS, Usage
+from gateway.telemetry.request_log import foreign, level_of, model_of
+from gateway.telemetry.text import iso_time
+
+Kind = Literal["first", "retry", "failover"]
+"""Of an attempt: ``retry`` goes to a target that the call has tried before, ``failover`` to one that it has not."""
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """The Outcome as it is kept: as JSON, so that a field with a default can be added without a migration.
+
+    Holds no content, and nothing that looks like a key. Names and units are the Outcome's.
+    """
+
+    id: str
+    at: float
+    level: str = "info"
+    endpoint: str
+    model: str
+    key: str
+    team: str | None = None
+    user: str | None = None
+    tags: tuple[str, ...] = ()
+    stream: bool = False
+    status: int
+    error: str | None = None
+    target: str | None = None
+    provider: str | None = None
+    attempts: tuple[Attempt, ...] = ()
+    usage: Usage = NOTHING
+    is_usage_official: bool = False
+    cost_nanousd: int = 0
+    is_priced: bool = True
+    held_nanousd: int = 0
+    hold_after_s: float | None = None
+    hold_s: float = 0.0
+    image_quality: str = ""
+    image_size: str = ""
+    finish: str | None = None
+    duration_s: float
+    ttft_s: float | None = None
+    overhead_s: float
+    trace_id: str | None = None
+    """Hex."""
+    has_payload: bool = False
+    """Its content is kept, sealed."""
+
+
+def entry(outcome: Outcome, *, has_payload: bool = False) -> Entry:
+    """What is kept of ``outcome``."""
+    trace = outcome.trace
+    return Entry(
+        id=outcome.id,
+        at=outcome.at,
+        level=level_of(outcome),
+        endpoint=outcome.endpoint,
+        model=model_of(outcome),
+        key=outcome.key,
+        team=outcome.team,
+        user=foreign(outcome.user),
+        tags=outcome.tags,
+        stream=outcome.stream,
+        status=outcome.status,
+        error=foreign(outcome.error),
+        target=outcome.target,
+        provider=outcome.provider,
+        attempts=outcome.attempts,
+        usage=outcome.usage,
+        is_usage_official=outcome.is_usage_official,
+        cost_nanousd=outcome.cost_nanousd,
+        is_priced=outcome.is_priced,
+        held_nanousd=outcome.held_nanousd,
+        hold_after_s=outcome.hold_after_s,
+        hold_s=outcome.hold_s,
+        image_quality=foreign(outcome.image_quality) or "",
+        image_size=foreign(outcome.image_size) or "",
+        finish=foreign(outcome.finish),
+        duration_s=outcome.duration_s,
+        ttft_s=outcome.ttft_s,
+        overhead_s=outcome.overhead_s,
+        trace_id=f"{trace.trace_id:032x}" if trace is not None else None,
+        has_payload=has_payload,
+    )
+
+
+def shown(entry: Entry) -> dict[str, Any]:
+    """``entry`` as the control plane and ``sluice calls --json`` say it. Durations are seconds, amounts exact USD."""
+    return {
+        "id": entry.id,
+        "at": iso_time(entry.at),
+        "level": entry.level,
+        "endpoint": entry.endpoint,
+        "model": entry.model,
+        "key": entry.key,
+        "team": entry.team,
+        "user": entry.user,
+        "tags": entry.tags,
+        "stream": entry.stream,
+        "status": entry.status,
+        "error": entry.error,
+        "provider": entry.provider,
+        "target": entry.target,
+        "attempts": _attempts(entry.attempts),
+        "usage": _usage(entry.usage),
+        "usage_official": entry.is_usage_official,
+        "cost_usd": usd(entry.cost_nanousd),
+        "priced": entry.is_priced,
+        "held_usd": usd(entry.held_nanousd),
+        "hold_after_s": _rounded(entry.hold_after_s),
+        "hold_s": round(entry.hold_s, 6),
+        "image_quality": entry.image_quality or None,
+        "image_size": entry.image_size or None,
+        "finish": entry.finish,
+        "duration_s": round(entry.duration_s, 6),
+        "ttft_s": _rounded(entry.ttft_s),
+        "overhead_s": round(entry.overhead_s, 6),
+        "trace_id": entry.trace_id,
+        "has_payload": entry.has_payload,
+    }
+
+
+def kinds(attempts: Sequence[Attempt]) -> list[Kind]:
+    """Of each attempt of one call, what kind it is."""
+    tried: set[str] = set()
+    found: list[Kind] = []
+    for attempt in attempts:
+        found.append("first" if not tried else "retry" if attempt.target in tried else "failover")
+        tried.add(attempt.target)
+    return found
+
+
+def _attempts(attempts: Sequence[Attempt]) -> list[dict[str, Any]]:
+    return [
+        {
+            "target": attempt.target,
+            "provider": attempt.provider,
+            "model": attempt.model,
+            "kind": kind,
+            "status": attempt.status,
+            "error": attempt.error,
+            "started_after_s": round(attempt.started_after_s, 6),
+            "duration_s": round(attempt.duration_s, 6),
+            "ttft_s": _rounded(attempt.ttft_s),
+        }
+        for attempt, kind in zip(attempts, kinds(attempts), strict=True)
+    ]
+
+
+def _usage(usage: Usage) -> dict[str, int]:
+    counts = {kind: getattr(usage, kind) for kind in TOKEN_KINDS}
+    return {
+        **counts,
+        "images": usage.images,
+        "requests": usage.requests,
+        "total_input": usage.total_input,
+        "total_output": usage.total_output,
+    }
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 6)
