@@ -1,11 +1,15 @@
 """What is told of calls, and to whom: traces, the log of calls, alerts."""
 
+import base64
+import binascii
 import re
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SecretStr
 
-from gateway.settings.values import BaseUrl, Count, IsNumber, Name, Seconds, Secret, Section, Text, Wrong
+from gateway.core.loopback import is_loopback
+from gateway.settings.values import BaseUrl, Count, IsNumber, Name, Secret, Section, Text, Wrong
 
 
 def _pattern(text: str) -> str:
@@ -98,26 +102,82 @@ class Calls(Section):
     capture: Capture = Field(default_factory=Capture, description="Whose content is kept; nobody's, unless named.")
 
 
+_WHSEC = "whsec_"
+
+
+def _webhook_url(url: SecretStr) -> SecretStr:
+    said = url.get_secret_value()
+    if not said:
+        return url
+    try:
+        parts = urlsplit(said)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        host = ""
+    if not host or not said.isascii() or not said.isprintable() or parts.scheme not in ("http", "https"):
+        raise Wrong("is no address to post to", "Write it like https://hooks.example.com/sluice.")
+    if parts.scheme == "http" and not is_loopback(host):
+        fix = "Write https://. Only to this machine itself, http:// is taken."
+        raise Wrong("would send alerts, and who reads along could send them again", fix)
+    return url
+
+
+def _signing_secret(secret: SecretStr) -> SecretStr:
+    said = secret.get_secret_value()
+    fix = "Make one with: echo whsec_$(openssl rand -base64 32)"
+    if said and not said.startswith(_WHSEC):
+        raise Wrong(f"does not begin with {_WHSEC}", fix)
+    try:
+        base64.b64decode(said.removeprefix(_WHSEC), validate=True)
+    except (binascii.Error, ValueError):
+        raise Wrong(f"is not {_WHSEC} and base64", fix) from None
+    return secret
+
+
+def _ascending(at: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(sorted(set(at)))
+
+
 class Webhook(Section):
     """Somebody who is told."""
 
-    name: Name = Field(description="How logs and metrics call it; its address may be a secret.")
-    url: Secret = Field(description="Where alerts are posted to.")
+    name: Name = Field(
+        description="What logs and metrics call it, and what was told is remembered by: its address may be a secret."
+    )
+    url: Annotated[Secret, AfterValidator(_webhook_url)] = Field(
+        description="Where alerts are posted to: `https://`, or `http://` on this machine. Empty: it is off."
+    )
     format: Literal["webhook", "slack"] = Field(
         default="webhook", description="`webhook`: JSON, signed as Standard Webhooks has it. `slack`: what Slack takes."
     )
-    secret: Secret | None = Field(default=None, description="What a `webhook` is signed with: `whsec_` and base64.")
+    secret: Annotated[Secret, AfterValidator(_signing_secret)] | None = Field(
+        default=None,
+        description="What a `webhook` is signed with, which needs it: `whsec_` and base64 of 24 to 64 random bytes.",
+    )
     on: frozenset[Literal["budget", "target"]] = Field(
         default=frozenset({"budget", "target"}),
         description="What it is told of: thresholds of budgets, and targets that go down and come back.",
     )
-    timeout: Seconds = Field(default=10, description="Seconds that it has to answer.")
+    timeout: Annotated[float, Field(gt=0, le=60, allow_inf_nan=False), IsNumber] = Field(
+        default=10, description="Seconds that it has to answer."
+    )
+
+    @property
+    def is_off(self) -> bool:
+        """It has no address: nobody is told."""
+        return not self.url.get_secret_value()
+
+    @property
+    def key(self) -> bytes | None:
+        """What it is signed with."""
+        said = self.secret.get_secret_value() if self.secret else ""
+        return base64.b64decode(said.removeprefix(_WHSEC)) or None
 
 
 class Alerts(Section):
-    """Tells somebody of what a person should know."""
+    """Tells somebody of what a person should know: once, whichever replica sees it first."""
 
-    at: tuple[Annotated[int, Field(ge=1, le=1_000), IsNumber], ...] = Field(
-        default=(80, 95, 100), description="Per cent of a budget at which is told."
-    )
-    webhooks: tuple[Webhook, ...] = Field(default=(), description="Who is told. None: nobody.")
+    at: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=1_000), IsNumber], ...], Field(max_length=20), AfterValidator(_ascending)
+    ] = Field(default=(80, 95, 100), description="Per cent of a budget at which is told, each once in its window.")
+    webhooks: tuple[Webhook, ...] = Field(default=(), max_length=50, description="Who is told. None: nobody.")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gateway.settings.rules import access, models, oidc, prices, providers, references
+from gateway.settings.rules import access, alerts, models, oidc, prices, providers, references
 from gateway.settings.rules.view import View
 
 Rule = Callable[[View], None]
@@ -43,6 +43,10 @@ RULES: tuple[Rule, ...] = (
     access.budgets_are_remembered,
     access.outages_are_of_limits,
     access.tags_are_few,
+    alerts.webhooks_differ,
+    alerts.webhooks_are_signed,
+    alerts.webhooks_without_address_are_off,
+    alerts.webhooks_are_told_something,
 )
 
 __all__ = ["RULES", "Rule", "View"]
