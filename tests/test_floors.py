@@ -16,7 +16,7 @@ FLOORS = (
     ("core",),
     ("catalog", "state", "wire", "providers", "media", "signing", "telemetry", "settings", "directory", "spend"),
     ("identity", "health", "limits"),
-    ("routing", "resilience"),
+    ("routing", "resilience", "alerts"),
     ("pipeline",),
     ("edge", "admin", "simulator"),
     ("factory", "cli", "__main__"),

@@ -188,6 +188,20 @@ class Breakers:
         circuit = self._circuits.get(target_id)
         return None if circuit is None or circuit.state is State.CLOSED else circuit.reason
 
+    def reports(self) -> dict[str, Reason | None]:
+        """What put out each target that has failed and is not closed again; None for those that are known to work.
+
+        Of the others nothing is known: none of their calls went well lately, or they are paused, which is no failing.
+        """
+        told: dict[str, Reason | None] = {}
+        for id, circuit in self._circuits.items():
+            if circuit.state is not State.CLOSED:
+                if not circuit.is_pause:
+                    told[id] = circuit.reason
+            elif circuit.closed_at or circuit.window.volume > circuit.window.failures:
+                told[id] = None
+        return told
+
     def retain(self, target_ids: Collection[str]) -> None:
         """Forget every target but these: after a change of configuration, or the table would only grow."""
         self._circuits = {id: circuit for id, circuit in self._circuits.items() if id in target_ids}
