@@ -19,6 +19,7 @@ from gateway.routing.decision import Decision
 from gateway.settings import Settings
 from gateway.spend.base import Spending
 from gateway.state.base import Store
+from gateway.telemetry.recent import Recent
 
 
 class Explainer(Protocol):
@@ -82,6 +83,8 @@ class Control(msgspec.Struct, frozen=True, kw_only=True):
     directory: Directory
     spending: Spending
     """Reports of what was spent."""
+    recent: Recent
+    """What calls did lately, second by second."""
     vitals: Vitals
     breakers: Breakers
     explainer: Explainer

@@ -85,6 +85,7 @@ def configure(
         store=lasting.opened.store,
         directory=lasting.opened.directory,
         spending=lasting.opened.spending,
+        recent=lasting.recent,
         vitals=lasting.vitals,
         breakers=lasting.breakers,
         explainer=Explainer(

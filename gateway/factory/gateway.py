@@ -96,6 +96,7 @@ async def running_gateway(
             log_writer=log_writer,
             log=settings.server.log,
             figures=worker.figures if worker else None,
+            recent=worker.recent(clock) if worker else None,
         )
         started.push_async_callback(lasting.callers.aclose)
         live = Live(lasting, source)

@@ -24,6 +24,7 @@ from gateway.settings.server import Log
 from gateway.telemetry.log_writer import LogWriter
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.observer import Observers
+from gateway.telemetry.recent import Recent
 from gateway.telemetry.request_log import RequestLog
 from gateway.telemetry.shared import SharedFigures
 
@@ -45,6 +46,7 @@ class Lasting(msgspec.Struct, frozen=True, kw_only=True):
     breakers: Breakers
     retry_budget: RetryBudget
     metrics: Metrics
+    recent: Recent
     observers: Observers
     log_writer: LogWriter
 
@@ -57,6 +59,7 @@ class Lasting(msgspec.Struct, frozen=True, kw_only=True):
         targets = {target.id for target in every if target.provider not in anew}
         self.vitals.retain(targets)
         self.breakers.retain(targets)
+        self.recent.know(models)
         self.metrics.know(models)
 
 
@@ -69,8 +72,12 @@ def build_lasting(
     log_writer: LogWriter,
     log: Log,
     figures: SharedFigures | None = None,
+    recent: Recent | None = None,
 ) -> Lasting:
-    """All of it, new. ``log`` says how calls are logged; ``figures`` are those of all workers, if there are several."""
+    """All of it, new. ``log`` says how calls are logged; ``figures`` and ``recent`` are those of all
+    workers, if there are several.
+    """
+    recent = recent or Recent(clock)
     breakers = Breakers(clock, random)
     breakers.listeners.append(_tell_change)
     metrics = Metrics(version=__version__, shared=figures)
@@ -87,7 +94,8 @@ def build_lasting(
         breakers=breakers,
         retry_budget=RetryBudget(clock),
         metrics=metrics,
-        observers=Observers([metrics, request_log, opened.reporter], clock),
+        recent=recent,
+        observers=Observers([metrics, recent, request_log, opened.reporter], clock),
         log_writer=log_writer,
     )
 

@@ -36,6 +36,7 @@ def register_readers(lasting: Lasting, app: DataPlane, live: Live) -> None:
     """Have the metrics ask these at each scrape."""
     metrics, store = lasting.metrics, lasting.opened.store
     metrics.register(CALLS_IN_FLIGHT, lambda: app.calls_in_flight)
+    lasting.recent.calls_in_flight = lambda: app.calls_in_flight
     metrics.register(UPSTREAM_CONNECTIONS, lambda: _connections(lasting.leases.of(Connector)))
     metrics.register(BREAKER_STATE, lambda: _breakers(app, lasting.breakers))
     metrics.register(LOG_LINES_DROPPED, lambda: lasting.log_writer.dropped)

@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
+from gateway.core.clock import Clock
+from gateway.telemetry.recent import Recent
 from gateway.telemetry.shared import SharedFigures
 
 READY = b"r"
@@ -44,8 +46,15 @@ class Worker:
         self.takes_over = takes_over
         self.figures = SharedFigures(folder, number)
         self._folder = folder
+        self._publishers: list[Callable[[], None]] = [self.figures.publish]
         self._link = link
         link.setblocking(False)
+
+    def recent(self, clock: Clock) -> Recent:
+        """What calls did lately, shared with the other workers."""
+        recent = Recent(clock, folder=self._folder, number=self.number)
+        self._publishers.append(recent.publish)
+        return recent
 
     def say(self, what: bytes) -> None:
         """To the parent; if there is none any more, to nobody."""
@@ -92,7 +101,8 @@ class Worker:
         while True:
             # A folder that is gone went with the parent: nobody scrapes any more.
             with contextlib.suppress(OSError):
-                await asyncio.to_thread(self.figures.publish)
+                for publish in self._publishers:
+                    await asyncio.to_thread(publish)
             await asyncio.sleep(PUBLISH_S)
 
     def __repr__(self) -> str:

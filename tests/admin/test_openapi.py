@@ -12,7 +12,7 @@ from tests.admin.controlling import PATHS
 
 FURTHER = {
     f"/admin/v1/{path}"
-    for path in ("explain", "spend", "keys/{key}", "keys/{key}/rotate", "teams/{team}", "audit", "config/reload")
+    for path in ("live", "explain", "spend", "keys/{key}", "keys/{key}/rotate", "teams/{team}", "audit", "config/reload")
 }
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
