@@ -71,14 +71,24 @@ def json_line(outcome: Outcome) -> bytes:
                 "cost_nanousd": outcome.cost_nanousd,
                 "priced": outcome.is_priced,
                 "held_nanousd": outcome.held_nanousd,
+                "hold_after_s": _rounded(outcome.hold_after_s),
+                "hold_s": round(outcome.hold_s, 6),
+                "image_quality": foreign(outcome.image_quality),
+                "image_size": foreign(outcome.image_size),
                 "finish": foreign(outcome.finish),
                 "duration_s": round(outcome.duration_s, 6),
                 "ttft_s": _rounded(outcome.ttft_s),
                 "overhead_s": round(outcome.overhead_s, 6),
+                "trace_id": trace_id_of(outcome),
             }
         )
         + b"\n"
     )
+
+
+def trace_id_of(outcome: Outcome) -> str | None:
+    """Of a traced call, as W3C writes it."""
+    return None if outcome.trace is None else f"{outcome.trace.trace_id:032x}"
 
 
 def _usage(usage: Usage) -> dict[str, int]:

@@ -58,16 +58,21 @@ def test_a_call_is_one_json_line():
         "cost_nanousd": 1_500_000,
         "priced": True,
         "held_nanousd": 2_000_000,
+        "hold_after_s": None,
+        "hold_s": 0.0,
+        "image_quality": "",
+        "image_size": "",
         "finish": "stop",
         "duration_s": 1.3,
         "ttft_s": 0.3,
         "overhead_s": 0.0002,
+        "trace_id": None,
     }
 
 
 def test_every_fact_of_an_outcome_is_in_the_line():
-    renamed = {"at": "time", "is_usage_official": "usage_official", "is_priced": "priced"}
-    fields = {renamed.get(name, name) for name in Outcome.__struct_fields__}
+    renamed = {"at": "time", "is_usage_official": "usage_official", "is_priced": "priced", "trace": "trace_id"}
+    fields = {renamed.get(name, name) for name in Outcome.__struct_fields__} - {"payload"}
     assert fields <= set(json.loads(json_line(outcome())))
     assert {*USAGE_FIELDS, "image_line", "requests", "cost_nanousd"} == set(Usage.__struct_fields__)
 

@@ -10,7 +10,7 @@ import msgspec
 from gateway.core.money import usd
 from gateway.core.types import Attempt, Outcome
 from gateway.core.usage import NOTHING, TOKEN_KINDS, Usage
-from gateway.telemetry.request_log import foreign, level_of, model_of
+from gateway.telemetry.request_log import foreign, level_of, model_of, trace_id_of
 from gateway.telemetry.text import iso_time
 
 Kind = Literal["first", "retry", "failover"]
@@ -59,7 +59,6 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=T
 
 def entry(outcome: Outcome, *, has_payload: bool = False) -> Entry:
     """What is kept of ``outcome``."""
-    trace = outcome.trace
     return Entry(
         id=outcome.id,
         at=outcome.at,
@@ -89,7 +88,7 @@ def entry(outcome: Outcome, *, has_payload: bool = False) -> Entry:
         duration_s=outcome.duration_s,
         ttft_s=outcome.ttft_s,
         overhead_s=outcome.overhead_s,
-        trace_id=f"{trace.trace_id:032x}" if trace is not None else None,
+        trace_id=trace_id_of(outcome),
         has_payload=has_payload,
     )
 
