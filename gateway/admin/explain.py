@@ -7,10 +7,13 @@ from typing import Any, Literal
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from gateway.admin.control import Control
 from gateway.admin.replies import InForce
 from gateway.admin.roles import needs
 from gateway.core.errors import CallError
-from gateway.core.types import Endpoint
+from gateway.core.money import usd
+from gateway.core.types import Call, Endpoint, Target
+from gateway.routing import expect
 from gateway.routing.explain import as_data
 
 router = APIRouter(tags=["targets"])
@@ -48,6 +51,12 @@ class Ranked(BaseModel):
     score: float | None = Field(description="Lower is better; scores compare only within one model.")
     why: str = Field(description="The score in words.")
     is_last_resort: bool = Field(description="Its breaker is open, but so is everyone's.")
+    expected_cost_usd: str | None = Field(
+        description="What one attempt that goes well will likely cost; null is not known."
+    )
+    expected_latency_s: float | None = Field(
+        description="Seconds until the whole reply is there, with nothing else under way; null where nothing was seen."
+    )
 
 
 class LeftOut(BaseModel):
@@ -96,4 +105,18 @@ async def explain(control: InForce, question: Question, request: Request) -> Exp
             status=error.status, message=error.message, type=error.type, param=error.param, code=error.code
         )
         return Explanation(model=call.model, by=None, ranked=[], left_out=[], refusal=refusal)
-    return Explanation(**as_data(decision), refusal=None)
+    said = as_data(decision)
+    said["ranked"] = [
+        row | _expected(control, call, one.target) for row, one in zip(said["ranked"], decision.ranked, strict=True)
+    ]
+    return Explanation(**said, refusal=None)
+
+
+def _expected(control: Control, call: Call, target: Target) -> dict[str, str | float | None]:
+    """What routing expects of one attempt there, whichever way it ordered the targets."""
+    reading = control.vitals.reading(target.id, call.stream)
+    nanousd, seconds = expect.cost_nanousd(call, target, reading), expect.latency_s(call, reading)
+    return {
+        "expected_cost_usd": None if nanousd is None else usd(nanousd),
+        "expected_latency_s": None if seconds is None else round(seconds, 6),
+    }

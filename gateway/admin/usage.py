@@ -26,6 +26,8 @@ UNITS = {
     "concurrency": "calls",
     "budget": "nanousd",
 }
+MOST_SCOPES = 200
+"""That one question may name: those of a page of keys."""
 _NOTHING = Consumption()
 Per = Literal["minute", "hour", "day", "week", "month", "total"]
 
@@ -65,10 +67,12 @@ class Usage(BaseModel):
 async def usage(
     control: InForce,
     scope: Annotated[
-        str | None,
+        list[str] | None,
         Query(
-            description="Only of one scope (`team research`), or of one kind of scope (`team`).",
+            description="Only of one scope (`team research`), or of one kind of scope (`team`). May be said several "
+            "times.",
             examples=["key ci", "team", "user alice of key ci"],
+            max_length=MOST_SCOPES,
         ),
     ] = None,
 ) -> Listing[Usage]:
@@ -76,8 +80,9 @@ async def usage(
     an end user, are told when they are asked for by `scope`. What has no limit is not counted here; `/metrics` has it
     all.
     """
-    limits = [limit for limit in control.limits if scope is None or _is_of(limit, scope)]
-    limits += control.book.of_scopes(await _beside(control, scope))
+    limits = [limit for limit in control.limits if scope is None or any(_is_of(limit, each) for each in scope)]
+    for each in ["team"] if scope is None else dict.fromkeys(scope):
+        limits += control.book.of_scopes(await _beside(control, each))
     levels = await control.store.levels([limit.claim(_NOTHING) for limit in limits])
     now_s = control.clock.time()
     return Listing(data=[_usage(limit, level, now_s) for limit, level in zip(limits, levels, strict=True)])
@@ -87,10 +92,8 @@ def _is_of(limit: Limit, scope: str) -> bool:
     return limit.scope == scope or limit.scope.startswith(f"{scope} ")
 
 
-async def _beside(control: Control, scope: str | None) -> list[tuple[str, Ceilings]]:
+async def _beside(control: Control, scope: str) -> list[tuple[str, Ceilings]]:
     """What ``scope`` asks for that the configuration does not name: there may be a hundred thousand keys."""
-    if scope is None:
-        scope = "team"
     kind, _, name = scope.partition(" ")
     if kind == "team":
         teams = [team for team in await control.directory.teams() if team.name not in control.settings.teams]

@@ -33,6 +33,18 @@ async def test_the_ranked_targets_come_best_first_and_those_left_out_with_their_
         ]
 
 
+async def test_what_a_target_would_likely_cost_and_take_is_told_whatever_orders_them():
+    async with controlling() as (_, client):
+        found = await explained(client, model="small:quality", prompt="Hello", max_tokens=100)
+
+        cheap = next(one for one in found["ranked"] if one["target"] == "cheap/sim-chat")
+        fast = next(one for one in found["ranked"] if one["target"] == "fast/sim-chat")
+        # 100 tokens of output at $0.40 and $2.40 a million, and a little for what is read.
+        assert 0.00004 < float(cheap["expected_cost_usd"]) < 0.00005
+        assert 0.00024 < float(fast["expected_cost_usd"]) < 0.00026
+        assert cheap["expected_latency_s"] is None
+
+
 async def test_a_model_s_name_is_all_that_it_takes():
     async with controlling() as (_, client):
         assert (await explained(client, model="small"))["ranked"]

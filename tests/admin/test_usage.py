@@ -71,6 +71,25 @@ async def test_what_is_held_and_what_is_settled_show_in_usd_and_in_nano_dollars(
         }
 
 
+async def test_several_scopes_are_told_of_at_once_and_each_once():
+    async with controlling() as (_, client):
+        made = await client.post("/admin/v1/keys", json={"name": "made", "budgets": [{"usd": 1, "per": "day"}]})
+        assert made.status_code == 201, made.text
+        found = rows(await client.get(USAGE, params={"scope": ["key made", "key ci", "key made", "key nobody"]}))
+
+        assert [row["name"] for row in found if row["measure"] == "budget"] == [
+            "the $5 per day budget of key ci",
+            "the $1 per day budget of key made",
+        ]
+
+
+async def test_more_scopes_than_a_page_has_are_refused():
+    async with controlling() as (_, client):
+        reply = await client.get(USAGE, params={"scope": [f"key {n}" for n in range(201)]})
+
+        assert (reply.status_code, reply.json()["error"]["param"]) == (400, "scope")
+
+
 async def test_a_budget_of_all_time_does_not_reset():
     config = {**CONFIG, "global": {"budgets": [{"usd": 1, "per": "total"}]}}
     async with controlling(config) as (_, client):
