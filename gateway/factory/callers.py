@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway.core.ceilings import Ceilings
 from gateway.core.clock import Clock
 from gateway.core.types import Caller
 from gateway.directory.base import Directory
@@ -34,6 +35,12 @@ class Callers:
         self.teams.configure({name: team_record(name, team) for name, team in settings.teams.items()})
         # The first call of a key with a team need not wait for them then.
         self.teams.refresh()
+
+    def team_ceilings(self) -> dict[str, Ceilings]:
+        """Of every team, by its name."""
+        # Where nobody calls, nobody else sees that they are old.
+        self.teams.refresh()
+        return {team.name: team.ceilings for team in self.teams.all}
 
     async def aclose(self) -> None:
         await self.keys.aclose()

@@ -22,6 +22,7 @@ from gateway.factory.source import Source
 from gateway.factory.upstreams import Upstreams
 from gateway.factory.worker import Worker
 from gateway.settings import Settings
+from gateway.telemetry.lag import watch_lag
 from gateway.telemetry.log_writer import LogWriter
 
 
@@ -105,8 +106,12 @@ async def running_gateway(
         gateway = Gateway(lasting, live)
         register_readers(lasting, gateway.app, live)
         lasting.opened.directory.subscribe(live.hear)
-        reloading = asyncio.create_task(live.run())
-        started.push_async_callback(_cancelled, reloading)
+        for running in (
+            live.run(),
+            lasting.watch.run(),
+            watch_lag(lasting.metrics.observe_lag, clock, asyncio.sleep),
+        ):
+            started.push_async_callback(_cancelled, asyncio.create_task(running))
         yield gateway
 
 

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import logging
 import secrets
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from random import Random
 
 import msgspec
 
 from gateway import __version__
+from gateway.admin.control import Control
 from gateway.catalog.catalog import Catalog
 from gateway.core.clock import Clock
-from gateway.core.types import Model
 from gateway.factory.callers import Callers
 from gateway.factory.leases import Leases
 from gateway.factory.opened import Opened
 from gateway.health.breaker import Breakers, Change
 from gateway.health.vitals import Vitals
+from gateway.limits.watch import Watch
 from gateway.resilience.retry_budget import RetryBudget
 from gateway.settings.server import Log
 from gateway.telemetry.log_writer import LogWriter
@@ -46,21 +48,24 @@ class Lasting(msgspec.Struct, frozen=True, kw_only=True):
     breakers: Breakers
     retry_budget: RetryBudget
     metrics: Metrics
+    watch: Watch
     recent: Recent
     observers: Observers
     log_writer: LogWriter
 
-    def keep_to(self, models: Mapping[str, Model], *, anew: Collection[str] = ()) -> None:
-        """Know these models, those of the configuration that comes into force, and forget all other targets.
+    def keep_to(self, control: Control, *, anew: Collection[str] = ()) -> None:
+        """Know the models, providers and limits of the configuration that comes into force, and forget other targets.
 
         So are those of the providers ``anew``: what they did with another key, or elsewhere, says nothing now.
         """
-        every = (target for model in models.values() for target in model.targets)
+        every = (target for model in control.models.values() for target in model.targets)
         targets = {target.id for target in every if target.provider not in anew}
         self.vitals.retain(targets)
         self.breakers.retain(targets)
-        self.recent.know(models)
-        self.metrics.know(models)
+        self.recent.know(control.models)
+        providers = control.settings.providers.items()
+        self.metrics.know(control.models, {name: provider.kind for name, provider in providers})
+        self.watch.keep_to(control.book)
 
 
 def build_lasting(
@@ -81,6 +86,8 @@ def build_lasting(
     breakers = Breakers(clock, random)
     breakers.listeners.append(_tell_change)
     metrics = Metrics(version=__version__, shared=figures)
+    callers = Callers(opened.directory, clock)
+    watch = Watch(opened.store, callers.team_ceilings, clock=clock, sleep=asyncio.sleep)
     request_log = RequestLog(log_writer, log.format, level=log.level)
     return Lasting(
         clock=clock,
@@ -88,14 +95,15 @@ def build_lasting(
         new_id=_ids(),
         catalog=catalog,
         opened=opened,
-        callers=Callers(opened.directory, clock),
+        callers=callers,
         leases=Leases(),
         vitals=Vitals(clock),
         breakers=breakers,
         retry_budget=RetryBudget(clock),
         metrics=metrics,
+        watch=watch,
         recent=recent,
-        observers=Observers([metrics, recent, request_log, opened.reporter], clock),
+        observers=Observers([metrics, recent, request_log, opened.reporter, watch], clock),
         log_writer=log_writer,
     )
 

@@ -53,7 +53,7 @@ class Live:
         """Make the first configuration. Raises ConfigError for what can't be started."""
         planned = await asyncio.to_thread(plan, settings, problems)
         self._in_force = await generation(planned, self._lasting, self.reload)
-        self._lasting.keep_to(self.made.parts.models)
+        self._lasting.keep_to(self.made.control)
         self._lasting.callers.keep_to(settings)
         self.good_at = self._lasting.clock.time()
 
@@ -152,7 +152,7 @@ class Live:
         upstreams = new.made.upstreams
         self._lasting.callers.keep_to(new.made.settings)
         self.put(new.made)
-        self._lasting.keep_to(new.made.parts.models, anew=upstreams.providers.keys() - upstreams.taken_over)
+        self._lasting.keep_to(new.made.control, anew=upstreams.providers.keys() - upstreams.taken_over)
         task = asyncio.get_running_loop().create_task(self._let_go(old))
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
@@ -171,7 +171,7 @@ class Live:
         finally:
             await old.holds.aclose()
         # The last of its calls may have told of targets that there are no more.
-        self._lasting.keep_to(self.made.parts.models)
+        self._lasting.keep_to(self.made.control)
 
 
 class _Wish(msgspec.Struct, frozen=True):

@@ -46,6 +46,11 @@ class Teams:
         """The team of this name; None if there is none, or if it can't be told yet: see ``can_tell``."""
         return self._all.get(name)
 
+    @property
+    def all(self) -> tuple[TeamRecord, ...]:
+        """Those that are known."""
+        return tuple(self._all.values())
+
     def can_tell(self, name: str, *, since: float = float("-inf")) -> bool:
         """Whether there is a team of this name is known, and was looked for ``since``."""
         return name in self._configured or (self._kept is not None and self._asked_at >= since)

@@ -66,3 +66,22 @@ class Capped(Generic[M]):
 
     def __repr__(self) -> str:
         return f"<Capped {self._metric}: {len(self._children)} of {self._limit}>"
+
+
+class Named:
+    """A counter's children by the one label that it has: the first ``limit`` names, and ``other`` for all others."""
+
+    def __init__(self, counter: Capped[Counter], limit: int) -> None:
+        self._counter = counter
+        self._word = Words(limit)
+        self._children: dict[str, Counter] = {}
+
+    def __call__(self, name: str) -> Counter:
+        child = self._children.get(name)
+        if child is None:
+            word = self._word(name)
+            child = self._counter(word)
+            # Names past the bound are not kept: there may be a hundred thousand of them.
+            if word != OTHER:
+                self._children[name] = child
+        return child

@@ -89,8 +89,70 @@ UPSTREAM_CONNECTIONS = Reading(
 BREAKER_STATE = Reading(
     name="sluice_breaker_state",
     doc="Circuit breaker of a target: 0 closed, 1 half-open, 2 open. Of several workers, the worst.",
-    labels=("target",),
+    labels=("provider", "target"),
     over_workers="max",
+)
+TARGET_SUCCESS_RATIO = Reading(
+    name="sluice_target_success_ratio",
+    doc="Share of a target's attempts that went well, of about the last minute; 1 where nothing was seen. Of several "
+    "workers, the worst.",
+    labels=("provider", "target"),
+    over_workers="min",
+)
+TARGET_IN_FLIGHT = Reading(
+    name="sluice_target_in_flight",
+    doc="Attempts at a target that are under way.",
+    labels=("provider", "target"),
+)
+TARGET_TTFT = Reading(
+    name="sluice_target_ttft_seconds",
+    doc="What routing expects of a target until the first token of a stream: a peak that fades within seconds. Absent "
+    "where nothing was seen. Of several workers, the slowest.",
+    labels=("provider", "target"),
+    over_workers="max",
+)
+TARGET_PRICE = Reading(
+    name="sluice_target_price_usd",
+    doc="A target's price for a million tokens (kind: input or output), in USD. Absent where it is not known.",
+    labels=("provider", "target", "kind"),
+    over_workers="max",
+)
+_STANDING = "Read every 5 s, of the limits that are watched."
+LIMIT_USED_RATIO = Reading(
+    name="sluice_limit_used_ratio",
+    doc=f"Share of a limit that is used (rpm, tpm, images_per_minute, concurrency); 1 is all of it. {_STANDING}",
+    labels=("kind", "scope", "limit"),
+    over_workers="max",
+)
+BUDGET_LIMIT = Reading(
+    name="sluice_budget_limit_usd",
+    doc=f"What a budget allows in its window, in USD. {_STANDING}",
+    labels=("kind", "scope", "window"),
+    over_workers="max",
+)
+BUDGET_SPENT = Reading(
+    name="sluice_budget_spent_usd",
+    doc=f"What of a budget is spent in this window, in USD, without what is held. {_STANDING}",
+    labels=("kind", "scope", "window"),
+    over_workers="max",
+)
+BUDGET_HELD = Reading(
+    name="sluice_budget_held_usd",
+    doc=f"What of a budget is held for calls under way, in USD. {_STANDING}",
+    labels=("kind", "scope", "window"),
+    over_workers="max",
+)
+BUDGET_RESET = Reading(
+    name="sluice_budget_reset_seconds",
+    doc=f"Seconds until a budget's window ends; absent for total, which never ends. {_STANDING}",
+    labels=("kind", "scope", "window"),
+    over_workers="max",
+)
+LIMITS_LAST_READ_TIMESTAMP = Reading(
+    name="sluice_limits_last_read_timestamp_seconds",
+    doc="When the limits and budgets that are watched were last read, in seconds since the epoch: while the store is "
+    "out of reach, they are shown as they were then.",
+    over_workers="min",
 )
 CONFIG_INFO = Reading(
     name="sluice_config_info",
@@ -117,6 +179,18 @@ STORE_REACHABLE = Reading(
     doc="1 while the store of counters answers, 0 while each limit does as its on_outage says.",
     over_workers="min",
 )
+STORE_DURABLE = Reading(
+    name="sluice_store_durable",
+    doc="1 while what is counted reaches the disk, 0 while a kill would lose it.",
+    over_workers="min",
+)
+STORE_OUTAGE_MODE = Reading(
+    name="sluice_store_outage_mode",
+    doc="Always 1; the label is what limits do during an outage of the store where they don't say themselves: open, "
+    "closed or local.",
+    labels=("mode",),
+    over_workers="max",
+)
 STORE_BACKLOG = Reading(
     name="sluice_store_backlog",
     doc="Settlements that are not yet durable, or not yet delivered to the shared store.",
@@ -129,6 +203,24 @@ STORE_OUTAGES = Reading(
 LOG_LINES_DROPPED = Reading(
     name="sluice_log_lines_dropped",
     doc="Log lines lost because the log's reader was too slow or gone.",
+    kind="counter",
+)
+CALLS_LOGGED = Reading(
+    name="sluice_calls_logged",
+    doc="Calls that a sink has taken: sqlite, json_lines or otlp of the log of calls, or traces.",
+    labels=("sink",),
+    kind="counter",
+)
+CALLS_DROPPED = Reading(
+    name="sluice_calls_dropped",
+    doc="Calls that were not written down, because their sink was too slow or refused them.",
+    labels=("sink",),
+    kind="counter",
+)
+ALERTS = Reading(
+    name="sluice_alerts",
+    doc="Alerts that were sent out, by webhook and by what became of them.",
+    labels=("webhook", "result"),
     kind="counter",
 )
 OBSERVER_FAILURES = Reading(
@@ -161,14 +253,29 @@ WELL_KNOWN = (
     CALLS_IN_FLIGHT,
     UPSTREAM_CONNECTIONS,
     BREAKER_STATE,
+    TARGET_SUCCESS_RATIO,
+    TARGET_IN_FLIGHT,
+    TARGET_TTFT,
+    TARGET_PRICE,
+    LIMIT_USED_RATIO,
+    BUDGET_LIMIT,
+    BUDGET_SPENT,
+    BUDGET_HELD,
+    BUDGET_RESET,
+    LIMITS_LAST_READ_TIMESTAMP,
     CONFIG_INFO,
     CONFIG_LAST_RELOAD_SUCCESSFUL,
     CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP,
     JOURNAL_BACKLOG,
     STORE_REACHABLE,
+    STORE_DURABLE,
+    STORE_OUTAGE_MODE,
     STORE_BACKLOG,
     STORE_OUTAGES,
     LOG_LINES_DROPPED,
+    CALLS_LOGGED,
+    CALLS_DROPPED,
+    ALERTS,
     OBSERVER_FAILURES,
     WORKERS,
     WORKER_RESTARTS,

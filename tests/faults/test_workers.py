@@ -122,7 +122,7 @@ async def test_whoever_is_scraped_shows_the_figures_of_all(tmp_path):
         for page in pages:
             (line,) = re.findall(r"^sluice_requests_total\{.*\} (\S+)$", page, re.MULTILINE)
             assert float(line) == sum(shares)
-            (line,) = re.findall(r"^sluice_request_duration_seconds_count\{.*\} (\S+)$", page, re.MULTILINE)
+            (line,) = re.findall(r"^gen_ai_server_request_duration_seconds_count\{.*\} (\S+)$", page, re.MULTILINE)
             assert float(line) == sum(shares)
             (line,) = re.findall(r"^sluice_build_info\{.*\} (\S+)$", page, re.MULTILINE)
             assert float(line) == 1
@@ -160,7 +160,7 @@ async def test_many_clients_at_once_are_counted_to_the_last_one(tmp_path):
     assert seen == {200: 320}
     requests = {labels: value for (name, labels), value in page.items() if name == "sluice_requests_total"}
     assert sum(requests.values()) == 320
-    count = sum(value for (name, _), value in page.items() if name == "sluice_time_to_first_token_seconds_count")
+    count = sum(value for (name, _), value in page.items() if name == "gen_ai_server_time_to_first_token_seconds_count")
     assert count == 160
     tokens = sum(value for (name, _), value in page.items() if name == "sluice_tokens_total")
     # A prompt of one token each.
