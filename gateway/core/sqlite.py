@@ -20,14 +20,24 @@ Migrations = Sequence[Sequence[str]]
 class SqliteFile:
     """A connection to the file, opened again after an error. ``setting`` is where the file is named.
 
-    Whoever shares the file with others waits for one that writes, up to ``busy_s``.
+    Whoever shares the file with others waits for one that writes, up to ``busy_s``. One ``is_log`` waits for no disk: a
+    power cut may cost it what was written last, a killed process nothing. It can give room back to the disk.
     """
 
-    def __init__(self, path: Path, migrations: Migrations, *, setting: str = "state.url", busy_s: float = 1.0) -> None:
+    def __init__(
+        self,
+        path: Path,
+        migrations: Migrations,
+        *,
+        setting: str = "state.url",
+        busy_s: float = 1.0,
+        is_log: bool = False,
+    ) -> None:
         self.path = path
         self._migrations = migrations
         self._setting = setting
         self._busy_s = busy_s
+        self._is_log = is_log
         self._db: sqlite3.Connection | None = None
 
     def __repr__(self) -> str:
@@ -64,8 +74,11 @@ class SqliteFile:
         # The thread that opened it may end before the one that closes it; never two at a time.
         db = sqlite3.connect(self.path, timeout=self._busy_s, check_same_thread=False)
         try:
+            if self._is_log:
+                # Has to be said before the file's first page is written, which the next line does.
+                db.execute("PRAGMA auto_vacuum = INCREMENTAL")
             db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = FULL")
+            db.execute(f"PRAGMA synchronous = {'NORMAL' if self._is_log else 'FULL'}")
             _migrate(db, self.path, self._migrations, self._setting)
         except BaseException:
             db.close()
