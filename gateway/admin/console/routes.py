@@ -74,10 +74,13 @@ InForce = Annotated[Admins, Depends(_admins)]
 
 
 @router.get("/session")
-async def session(request: Request, response: Response, admins: InForce) -> Session:
-    """Whose session it is. Raises InvalidKey."""
+async def session(request: Request, response: Response, admins: InForce) -> Session | None:
+    """Whose session it is; null for nobody's, which is no error: the page asks before anybody has signed in."""
     response.headers["cache-control"] = "no-store"
-    name, role = admins.signed_in(session_of(request.scope["headers"]))
+    try:
+        name, role = admins.signed_in(session_of(request.scope["headers"]))
+    except InvalidKey:
+        return None
     return Session(name=name, role=role)
 
 

@@ -32,10 +32,11 @@ start();
 async function start() {
   put(app, loading());
   try {
-    welcome(await api.get('/console/session'));
+    const session = await api.get('/console/session');
+    if (session) welcome(session);
+    else showSignIn();
   } catch (error) {
-    if (error.status === 401) showSignIn();
-    else put(app, h('div', { class: 'alone' }, failed(error, start)));
+    put(app, h('div', { class: 'alone' }, failed(error, start)));
   }
 }
 
@@ -51,7 +52,7 @@ function showSignIn(why) {
   leaving.abort();
   document.title = 'Sign in · Sluice';
   put(app, signIn({ why, welcome }));
-  app.querySelector('input').focus();
+  app.querySelector('input[name=key]').focus();
 }
 
 function shell() {

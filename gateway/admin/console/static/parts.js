@@ -32,11 +32,14 @@ export function figure(name, { title } = {}) {
   return { element, set };
 }
 
-/** A share of `limit` as a bar: what is used, and beyond it what is held. `label` says it in words. */
-export function bar(used, limit, { held = 0, label }) {
+/**
+ * A share of `limit` as a bar: what is used, the part `held` of it hatched. `label` says it in words. It warns from 80 % on, unless it
+ * `isShare` of a whole, which may be all.
+ */
+export function bar(used, limit, { held = 0, label, isShare = false }) {
   const width = (amount) => `${limit > 0 ? Math.min(100, (amount / limit) * 100) : amount > 0 ? 100 : 0}%`;
   const share = limit > 0 ? used / limit : used > 0 ? 1 : 0;
-  const tone = share >= 1 ? 'bad' : share >= 0.8 ? 'warn' : '';
+  const tone = isShare ? '' : share >= 1 ? 'bad' : share >= 0.8 ? 'warn' : '';
   return h('div', { class: `bar ${tone}`, role: 'img', 'aria-label': label },
     h('span', { class: 'bar-used', style: { width: width(used - held) } }),
     held > 0 && h('span', { class: 'bar-held', style: { width: width(held) } }));
