@@ -72,8 +72,8 @@ NOW = Row(
         ),
         Panel(
             title="p99 overhead",
-            description="What the gateway itself adds to a call. Above 10 ms: see 'Event loop lag' for a busy processor "
-            "and a slow store; or bodies are very large.",
+            description="What the gateway itself adds to a call. Above 10 ms: see 'Event loop lag' for a busy "
+            "processor and a slow store; or bodies are very large.",
             kind="stat",
             unit="s",
             steps=((0.01, "orange"), (0.05, "red")),
