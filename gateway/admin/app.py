@@ -7,7 +7,21 @@ from fastapi.security import HTTPBearer
 from fastapi_offline import FastAPIOffline
 
 from gateway import __version__
-from gateway.admin import audit, config, explain, keys, live, models, providers, reload, spend, targets, teams, usage
+from gateway.admin import (
+    alerts,
+    audit,
+    config,
+    explain,
+    keys,
+    live,
+    models,
+    providers,
+    reload,
+    spend,
+    targets,
+    teams,
+    usage,
+)
 from gateway.admin.auth import Guard
 from gateway.admin.bounded import BoundedBody
 from gateway.admin.console import routes as console
@@ -17,7 +31,7 @@ from gateway.admin.control import Control
 from gateway.admin.errors import ErrorReply, speak_openai
 from gateway.admin.roles import Operations, documented
 
-ROUTERS = (live, targets, models, providers, explain, usage, spend, keys, teams, config, reload, audit)
+ROUTERS = (live, targets, models, providers, explain, usage, spend, keys, teams, config, reload, audit, alerts)
 PREFIX = "/admin/v1"
 
 _DESCRIPTION = """\

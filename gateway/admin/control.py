@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from gateway.alerts.alerts import Alerts
 from gateway.core.clock import Clock
 from gateway.core.errors import Problem
 from gateway.core.types import Call, Caller, Endpoint, Model
@@ -87,5 +88,6 @@ class Control(msgspec.Struct, frozen=True, kw_only=True):
     """What calls did lately, second by second."""
     vitals: Vitals
     breakers: Breakers
+    alerts: Alerts
     explainer: Explainer
     clock: Clock

@@ -54,7 +54,7 @@ class Alerts:
         """``new_id`` makes ids that no other process makes; ``instance`` is the host's name; ``zone`` the
         store's.
         """
-        self.counts: Counter[tuple[str, Result]] = Counter()
+        self.counts: Counter[tuple[str, ...]] = Counter()
         """Alerts by webhook and what became of them."""
         self._breakers = breakers
         self._watch = watch

@@ -88,6 +88,7 @@ def configure(
         recent=lasting.recent,
         vitals=lasting.vitals,
         breakers=lasting.breakers,
+        alerts=lasting.alerts,
         explainer=Explainer(
             settings, models=models, router=router, book=book, clock=lasting.clock, kept=lasting.callers.keys.named
         ),

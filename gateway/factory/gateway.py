@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from random import Random
+from zoneinfo import ZoneInfo
 
 from gateway.catalog.catalog import Catalog
 from gateway.core.clock import Clock, SystemClock
@@ -96,10 +97,12 @@ async def running_gateway(
             opened=await started.enter_async_context(opened(settings, clock, random, worker)),
             log_writer=log_writer,
             log=settings.server.log,
+            zone=ZoneInfo(settings.server.timezone),
             figures=worker.figures if worker else None,
             recent=worker.recent(clock) if worker else None,
         )
         started.push_async_callback(lasting.callers.aclose)
+        started.push_async_callback(lasting.alerts.aclose)
         live = Live(lasting, source)
         await live.start(settings, problems)
         started.push_async_callback(live.aclose)

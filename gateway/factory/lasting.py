@@ -6,13 +6,16 @@ import asyncio
 import itertools
 import logging
 import secrets
+import socket
 from collections.abc import Callable, Collection
+from datetime import tzinfo
 from random import Random
 
 import msgspec
 
 from gateway import __version__
 from gateway.admin.control import Control
+from gateway.alerts.alerts import Alerts
 from gateway.catalog.catalog import Catalog
 from gateway.core.clock import Clock
 from gateway.factory.callers import Callers
@@ -49,6 +52,7 @@ class Lasting(msgspec.Struct, frozen=True, kw_only=True):
     retry_budget: RetryBudget
     metrics: Metrics
     watch: Watch
+    alerts: Alerts
     recent: Recent
     observers: Observers
     log_writer: LogWriter
@@ -66,6 +70,7 @@ class Lasting(msgspec.Struct, frozen=True, kw_only=True):
         providers = control.settings.providers.items()
         self.metrics.know(control.models, {name: provider.kind for name, provider in providers})
         self.watch.keep_to(control.book)
+        self.alerts.put(control.settings.alerts, _by_provider(control), control.book)
 
 
 def build_lasting(
@@ -76,11 +81,12 @@ def build_lasting(
     opened: Opened,
     log_writer: LogWriter,
     log: Log,
+    zone: tzinfo,
     figures: SharedFigures | None = None,
     recent: Recent | None = None,
 ) -> Lasting:
-    """All of it, new. ``log`` says how calls are logged; ``figures`` and ``recent`` are those of all
-    workers, if there are several.
+    """All of it, new. ``log`` says how calls are logged, ``zone`` where the windows of budgets begin; ``figures`` and
+    ``recent`` are those of all workers, if there are several.
     """
     recent = recent or Recent(clock)
     breakers = Breakers(clock, random)
@@ -88,11 +94,23 @@ def build_lasting(
     metrics = Metrics(version=__version__, shared=figures)
     callers = Callers(opened.directory, clock)
     watch = Watch(opened.store, callers.team_ceilings, clock=clock, sleep=asyncio.sleep)
+    new_id = _ids()
+    alerts = Alerts(
+        store=opened.store,
+        breakers=breakers,
+        watch=watch,
+        clock=clock,
+        sleep=asyncio.sleep,
+        random=random,
+        new_id=new_id,
+        zone=zone,
+        instance=socket.gethostname(),
+    )
     request_log = RequestLog(log_writer, log.format, level=log.level)
     return Lasting(
         clock=clock,
         random=random,
-        new_id=_ids(),
+        new_id=new_id,
         catalog=catalog,
         opened=opened,
         callers=callers,
@@ -102,8 +120,9 @@ def build_lasting(
         retry_budget=RetryBudget(clock),
         metrics=metrics,
         watch=watch,
+        alerts=alerts,
         recent=recent,
-        observers=Observers([metrics, recent, request_log, opened.reporter, watch], clock),
+        observers=Observers([metrics, recent, request_log, opened.reporter, watch, alerts], clock),
         log_writer=log_writer,
     )
 
@@ -113,6 +132,15 @@ def _ids() -> Callable[[], str]:
     prefix = secrets.token_hex(8)
     count = itertools.count()
     return lambda: f"{prefix}{next(count):08x}"
+
+
+def _by_provider(control: Control) -> dict[str, frozenset[str]]:
+    """The targets of each provider, by their ids."""
+    found: dict[str, set[str]] = {}
+    for model in control.models.values():
+        for target in model.targets:
+            found.setdefault(target.provider, set()).add(target.id)
+    return {provider: frozenset(targets) for provider, targets in found.items()}
 
 
 def _tell_change(change: Change) -> None:

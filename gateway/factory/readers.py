@@ -18,6 +18,7 @@ from gateway.state.base import Level
 from gateway.state.sqlite import SqliteStore
 from gateway.telemetry.labels import Labels
 from gateway.telemetry.readings import (
+    ALERTS,
     BREAKER_STATE,
     BUDGET_HELD,
     BUDGET_LIMIT,
@@ -60,6 +61,7 @@ def register_readers(lasting: Lasting, app: DataPlane, live: Live) -> None:
     _register_targets(lasting, app)
     _register_limits(lasting)
     metrics.register(LOG_LINES_DROPPED, lambda: lasting.log_writer.dropped)
+    metrics.register(ALERTS, lasting.alerts.counts.copy)
     metrics.register(OBSERVER_FAILURES, lambda: lasting.observers.failures)
     metrics.register(CONFIG_INFO, lambda: {(live.made.hash,): 1})
     metrics.register(CONFIG_LAST_RELOAD_SUCCESSFUL, lambda: live.is_good)

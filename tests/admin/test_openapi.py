@@ -12,7 +12,17 @@ from tests.admin.controlling import PATHS
 
 FURTHER = {
     f"/admin/v1/{path}"
-    for path in ("live", "explain", "spend", "keys/{key}", "keys/{key}/rotate", "teams/{team}", "audit", "config/reload")
+    for path in (
+        "live",
+        "explain",
+        "spend",
+        "keys/{key}",
+        "keys/{key}/rotate",
+        "teams/{team}",
+        "audit",
+        "config/reload",
+        "alerts/test",
+    )
 }
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

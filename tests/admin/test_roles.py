@@ -18,6 +18,7 @@ from tests.clock import FrozenClock
 
 ROLES = {
     "GET /audit": "admin",
+    "POST /alerts/test": "operator",
     "POST /config/reload": "admin",
     "POST /keys": "operator",
     "PATCH /keys/{key}": "operator",
