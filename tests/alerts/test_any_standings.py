@@ -16,16 +16,20 @@ from tests.clock import FrozenClock
 
 HOUR_S = 3_600.0
 
+SPENT = st.sampled_from([0, 79, 80, 94, 95, 99, 100, 160, 200])
+SPEND = st.tuples(st.just("spend"), st.integers(0, 1), SPENT)
+"""Who sees it; what is spent so far, which bills may correct downwards."""
 STEP = st.one_of(
-    st.tuples(st.just("spend"), st.integers(0, 1), st.integers(0, 130)),  # who sees it; spent so far, up or down
+    SPEND,
+    SPEND,
     st.tuples(st.just("pass"), st.just(0), st.sampled_from([1, 30, 1_800, 3_600])),
     st.tuples(st.just("restart"), st.integers(0, 1), st.just(0)),
     st.tuples(st.just("limit"), st.just(0), st.sampled_from([100, 200])),
 )
 
 
-@settings(max_examples=60, deadline=None)
-@given(steps=st.lists(STEP, max_size=30))
+@settings(max_examples=200, deadline=None)
+@given(steps=st.lists(STEP, min_size=3, max_size=30))
 def test_each_threshold_of_each_window_is_told_at_most_once_and_the_highest_crossed_never_missed(steps):
     asyncio.run(_run(steps))
 

@@ -342,3 +342,37 @@ def test_its_repr_names_who_is_out(breakers):
     fail(breakers, 5)
 
     assert repr(breakers) == "<Breakers of 2 targets, out: openai/gpt>"
+
+
+def test_a_target_is_reported_out_from_its_opening_to_its_closing_and_as_working_then(breakers, clock):
+    fail(breakers, 4)
+    assert breakers.reports() == {}
+    fail(breakers)
+    assert breakers.reports() == {ID: Reason.SERVER_ERROR}
+    clock.advance(5)
+    assert breakers.try_acquire(ID)
+    assert breakers.reports() == {ID: Reason.SERVER_ERROR}
+    breakers.record(ID, None)
+    assert breakers.reports() == {ID: None}
+
+
+def test_a_target_is_known_to_work_by_a_call_that_went_well_and_not_by_being_there(breakers):
+    breakers.record(ID, error(Reason.INVALID_REQUEST))
+    assert breakers.reports() == {}
+    breakers.record(ID, None)
+    assert breakers.reports() == {ID: None}
+
+
+def test_a_pause_is_reported_neither_as_out_nor_as_working(breakers, clock):
+    fail(breakers, reason=Reason.RATE_LIMITED, retry_after_s=30)
+    assert breakers.state(ID) is State.OPEN
+    assert breakers.reports() == {}
+    clock.advance(30)
+    assert breakers.try_acquire(ID)
+    assert breakers.reports() == {}
+
+
+def test_a_paused_target_that_breaks_is_reported_out(breakers):
+    fail(breakers, reason=Reason.RATE_LIMITED, retry_after_s=30)
+    fail(breakers, 5)
+    assert breakers.reports() == {ID: Reason.SERVER_ERROR}
