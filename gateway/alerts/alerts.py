@@ -14,7 +14,7 @@ from gateway.alerts.channel import Channel, Means, Result
 from gateway.alerts.events import Trial, crossings, outages
 from gateway.alerts.keys import CallingKeys
 from gateway.alerts.once import Once
-from gateway.alerts.post import HttpPost, Reply
+from gateway.alerts.post import Post, Reply
 from gateway.core.clock import Clock, Sleep
 from gateway.core.types import Outcome
 from gateway.health.breaker import Breakers
@@ -50,6 +50,7 @@ class Alerts:
         new_id: Callable[[], str],
         zone: tzinfo,
         instance: str,
+        post: Post,
     ) -> None:
         """``new_id`` makes ids that no other process makes; ``instance`` is the host's name; ``zone`` the
         store's.
@@ -62,10 +63,10 @@ class Alerts:
         self._sleep = sleep
         self._new_id = new_id
         self._calendar = Calendar(zone)
-        self._post = HttpPost(clock)
+        self._post = post
         self._means = Means(
             once=Once(store, new_id),
-            post=self._post,
+            post=post,
             clock=clock,
             sleep=sleep,
             random=random,

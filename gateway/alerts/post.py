@@ -43,6 +43,8 @@ class Post(Protocol):
 
     async def __call__(self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float) -> Reply: ...
 
+    async def aclose(self) -> None: ...
+
 
 class HttpPost:
     """Over httpx, which is made when there is something to send. Goes through a proxy that the environment names.

@@ -16,6 +16,7 @@ import msgspec
 from gateway import __version__
 from gateway.admin.control import Control
 from gateway.alerts.alerts import Alerts
+from gateway.alerts.post import HttpPost
 from gateway.catalog.catalog import Catalog
 from gateway.core.clock import Clock
 from gateway.factory.callers import Callers
@@ -68,7 +69,9 @@ class Lasting(msgspec.Struct, frozen=True, kw_only=True):
         self.breakers.retain(targets)
         self.recent.know(control.models)
         providers = control.settings.providers.items()
-        self.metrics.know(control.models, {name: provider.kind for name, provider in providers})
+        kinds = {name: provider.kind for name, provider in providers}
+        self.metrics.know(control.models, kinds)
+        self.opened.calls.know(kinds)
         self.watch.keep_to(control.book)
         self.alerts.put(control.settings.alerts, _by_provider(control), control.book)
 
@@ -105,6 +108,7 @@ def build_lasting(
         new_id=new_id,
         zone=zone,
         instance=socket.gethostname(),
+        post=HttpPost(clock),
     )
     request_log = RequestLog(log_writer, log.format, level=log.level)
     return Lasting(
@@ -122,7 +126,7 @@ def build_lasting(
         watch=watch,
         alerts=alerts,
         recent=recent,
-        observers=Observers([metrics, recent, request_log, opened.reporter, watch, alerts], clock),
+        observers=Observers([metrics, recent, request_log, opened.reporter, watch, alerts, opened.calls], clock),
         log_writer=log_writer,
     )
 

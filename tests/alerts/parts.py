@@ -71,6 +71,9 @@ class Noted:
         await asyncio.sleep(0)
         return self.replies.pop(0) if self.replies else OK
 
+    async def aclose(self) -> None:
+        pass
+
     @property
     def types(self) -> list[str]:
         return [body["type"] for _, _, body in self.sent]
