@@ -1,0 +1,41 @@
+// Calls to the gateway itself, as a client makes them: a chat that streams, and images.
+
+import { api } from '../api.js';
+import { callerKey } from '../caller_key.js';
+import { chat } from '../playground_chat.js';
+import { add, h, put } from '../dom.js';
+import { hash } from '../filters.js';
+import { images } from '../playground_images.js';
+import { empty, head, panel } from '../parts.js';
+
+export const title = 'Playground';
+
+const TABS = [['chat', 'Chat'], ['images', 'Images']];
+const LOOPBACK = new Set(['127.0.0.1', 'localhost', '[::1]']);
+
+export default async function page(root, { signal, params, me }) {
+  const [{ data: models }, { data: targets }, { data: keys }] = await Promise.all([
+    api.get('/models', { signal }), api.get('/targets', { signal }), api.get('/keys?limit=1', { signal })]);
+  const caller = callerKey({ me, isOpen: LOOPBACK.has(location.hostname) && !keys.some((key) => key.source === 'config'), signal });
+  const tab = TABS.some(([name]) => name === params[0]) ? params[0] : 'chat';
+  const facts = { models: serving(tab, models, targets), targets, caller, signal };
+  const choices = h('fieldset', { class: 'choices' }, h('legend', { class: 'hidden' }, 'What to try'), TABS.map(([name, label]) => h('label', {},
+    h('input', { type: 'radio', name: 'tab', value: name, checked: tab === name, onchange: () => { location.hash = hash(`playground/${name}`, {}); } }), label)));
+  const body = h('div', {});
+  add(root, head(title, 'Call your models as a client does. Calls cost what calls cost, and are in the log of calls.', choices), body);
+  if (!facts.models.length) {
+    put(body, panel(title, {}, empty(`No model ${tab === 'images' ? 'makes images' : 'chats'}`, 'Add one to the configuration, with a target whose provider has a credential.')));
+  } else {
+    put(body, (tab === 'images' ? images : chat)(facts));
+  }
+}
+
+/** The names of the models with a target that is on and serves `tab`. What a target says nothing of, it may serve. */
+function serving(tab, models, targets) {
+  const can = ({ off_because: off, capabilities: { endpoints, features } }) => {
+    if (off) return false;
+    if (tab === 'chat') return endpoints === null || endpoints.includes('chat/completions');
+    return endpoints?.includes('images/generations') || features?.includes('image_output');
+  };
+  return models.map((model) => model.name).filter((name) => targets.some((target) => target.model === name && can(target)));
+}
