@@ -27,6 +27,10 @@ class ControlPlane:
         if scope["type"] != "http":
             return
         path: str = scope["path"]
+        if path == "/" and self.control.settings.has_admins and _is_browser(scope):
+            # Whoever types the gateway's address looks for a page, and there is one.
+            await send_whole(send, 307, [(b"location", b"/console")], b"")
+            return
         if not path.startswith(PREFIXES) or not self.control.settings.has_admins:
             error = NotFound(f"there is nothing at {scope['method']} {path}")
             await send_whole(send, error.status, [JSON], error.body())
@@ -45,3 +49,7 @@ class ControlPlane:
                 self._app = app.control_plane(self.control)
                 # It lives as long as the process. Unfrozen, its 30,000 objects add 11 ms to each full collection.
                 gc.freeze()
+
+
+def _is_browser(scope: Scope) -> bool:
+    return any(name == b"accept" and b"text/html" in value for name, value in scope["headers"])

@@ -74,7 +74,7 @@ async def test_a_body_over_the_bound_of_the_data_plane_is_refused():
         assert (reply.status_code, error_of(reply)["code"]) == (413, "request_too_large")
 
 
-@pytest.mark.parametrize("path", ["/admin", "/admin/v1", "/admin/v1/nothing", "/admin/v1/keys/", "/console"])
+@pytest.mark.parametrize("path", ["/admin", "/admin/v1", "/admin/v1/nothing", "/admin/v1/keys/", "/console/nothing"])
 async def test_an_unknown_path_is_a_404_that_names_it(admin, path):
     reply = await admin.get(path)
 

@@ -63,7 +63,7 @@ function options({ series, format, x, height, width }) {
   const axis = { stroke: text, font, grid: { stroke: line, width: 1 }, ticks: { show: false } };
   return {
     width, height,
-    padding: [10, 8, 0, 0],
+    padding: [10, 20, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { size: 7 }, drag: { x: false, y: false } },
     scales: { x: { time: true }, y: { range: (_plot, _low, high) => [0, high > 0 ? high * 1.1 : 1] } },

@@ -39,15 +39,17 @@ export const count = (value) => (known(value) ? whole.format(value) : NONE);
 /** 12345 is '12.3K'. */
 export const compact = (value) => (known(value) ? short.format(value) : NONE);
 
-/** Calls or tokens a second: '0.4', '12.3', '1,250'. */
+/** Calls or tokens a second: '0.04', '12.3', '1,250'. */
 export function rate(value) {
   if (!known(value)) return NONE;
-  return value !== 0 && value < 100 ? value.toFixed(1) : count(value);
+  if (value === 0 || value >= 100) return count(value);
+  return value.toFixed(value < 1 ? 2 : 1);
 }
 
 /** Seconds as a latency: '0.4 ms', '312 ms', '2.41 s'. */
 export function seconds(value) {
   if (!known(value)) return NONE;
+  if (value === 0) return '0 ms';
   const ms = value * 1000;
   if (ms < 10) return `${ms.toFixed(ms < 1 ? 2 : 1)} ms`;
   return ms < 1000 ? `${Math.round(ms)} ms` : `${value.toFixed(value < 10 ? 2 : 1)} s`;
@@ -74,8 +76,9 @@ export function span(value) {
 
 const date = (moment) => (typeof moment === 'number' ? new Date(moment * 1000) : new Date(moment));
 const day = new Intl.DateTimeFormat(undefined, { year: 'numeric', month: 'short', day: 'numeric' });
-const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
-const both = new Intl.DateTimeFormat(undefined, { month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', second: '2-digit' });
+// Of 24 hours: columns of times are read at a glance, and two letters less are two too many on an axis.
+const clock = new Intl.DateTimeFormat(undefined, { hourCycle: 'h23', hour: '2-digit', minute: '2-digit', second: '2-digit' });
+const both = new Intl.DateTimeFormat(undefined, { hourCycle: 'h23', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', second: '2-digit' });
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'long' });
 
 /** Moments: ISO 8601 or seconds since the epoch, in the browser's zone. */

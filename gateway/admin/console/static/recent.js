@@ -54,8 +54,9 @@ export class Recent {
     let left = share * [...buckets.values()].reduce((a, b) => a + b, 0);
     if (left === 0) return null;
     for (const [number, count] of [...buckets].sort(([a], [b]) => a - b)) {
+      // Between the ends of its bucket, as far as it is through it.
+      if (left <= count) return 2 ** ((number + left / count) / this.perOctave) / 1000;
       left -= count;
-      if (left <= 1e-9) return 2 ** ((number + 0.5) / this.perOctave) / 1000;
     }
     return null;
   }

@@ -42,7 +42,7 @@ function shown({ hash, store, settings, problems, refused }, me) {
     panel('Problems', { aside: problems.length ? badge(count(problems.length), 'warn') : badge('none', 'good') },
       problems.length ? list(problems) : empty('Nothing is wrong with it', 'sluice check says the same before a file is put in force.')),
     h('dl', { class: 'figures' },
-      fact('Hash', h('span', { class: 'mono' }, hash), 'the same on every gateway that runs this'),
+      fact('Hash', h('span', { class: 'mono', title: hash }, hash.replace(/^sha256:/, '').slice(0, 12)), 'the same on every gateway that runs this'),
       fact('Store', store, store === 'memory' ? 'forgets all at a restart' : ''),
       fact('Providers', count(size('providers'))), fact('Models', count(size('models'))),
       fact('Keys and teams', `${count(size('keys'))} / ${count(size('teams'))}`, 'of the file')),

@@ -60,6 +60,9 @@ export default async function page(root, { signal }) {
   });
 }
 
+/** Tokens of the span as tokens a second. */
+const flow = (tokens) => (tokens < 100 * SUM_S ? rate : compact)(tokens / SUM_S);
+
 function overview() {
   return {
     calls: figure('Calls', { title: 'Calls that ended, a second' }),
@@ -67,7 +70,7 @@ function overview() {
     latency: figure('Latency p50', { title: 'From the call’s arrival to the end of its reply; calls that went well' }),
     ttft: figure('First token p50', { title: 'From the call’s arrival to the first token; streamed calls that went well' }),
     tokens: figure('Tokens', { title: 'Input and output tokens, a second' }),
-    cost: figure('Cost', { title: 'What the calls of the last minute cost' }),
+    cost: figure('Cost a minute', { title: 'What the calls of the last minute cost' }),
     flight: figure('In flight', { title: 'Calls under way now' }),
   };
 }
@@ -75,17 +78,18 @@ function overview() {
 function showFigures(figures, recent, { in_flight: inFlight }) {
   const sum = recent.sum(recent.through, SUM_S);
   const share = sum.calls ? sum.failed / sum.calls : null;
-  figures.calls.set(`${rate(sum.calls / SUM_S)}/s`, `${count(sum.calls)} calls`);
+  figures.calls.set(`${rate(sum.calls / SUM_S)}/s`, sum.retries ? `${count(sum.calls)} calls, ${count(sum.retries)} retries` : `${count(sum.calls)} calls`);
   figures.failures.set(percent(share), sum.calls ? `${count(sum.failed)} failed, ${count(sum.refused)} refused` : '', share > 0.05 ? 'bad' : share > 0.01 ? 'warn' : '');
   figures.latency.set(seconds(recent.quantile(sum.latency, 0.5)), `p95 ${seconds(recent.quantile(sum.latency, 0.95))}`);
   figures.ttft.set(seconds(recent.quantile(sum.ttft, 0.5)), `p95 ${seconds(recent.quantile(sum.ttft, 0.95))}`);
-  figures.tokens.set(`${compact((sum.input_tokens + sum.output_tokens) / SUM_S)}/s`, `${compact(sum.input_tokens / SUM_S)} in, ${compact(sum.output_tokens / SUM_S)} out`);
-  figures.cost.set(`${usd(ofNano(sum.cost_nanousd))}/min`, sum.calls ? `${usd(ofNano(sum.cost_nanousd / sum.calls))} a call` : '');
-  figures.flight.set(count(inFlight), sum.retries ? `${count(sum.retries)} retries` : '');
+  figures.tokens.set(`${flow(sum.input_tokens + sum.output_tokens)}/s`, `${flow(sum.input_tokens)} in, ${flow(sum.output_tokens)} out`);
+  figures.cost.set(`${usd(ofNano(sum.cost_nanousd))}`, sum.calls ? `${usd(ofNano(sum.cost_nanousd / sum.calls))} a call` : '');
+  figures.flight.set(count(inFlight), 'calls under way');
 }
 
 function graphs(signal) {
-  const perSecond = (value) => rate(value);
+  // An axis' ticks are round.
+  const perSecond = (value) => (value === null ? NONE : String(Number(value.toFixed(2))));
   const last = (ys, format) => ys.map((values) => format(values.at(-1))).join(', ');
   const shared = { x: atTime, signal };
   return {
@@ -97,7 +101,7 @@ function graphs(signal) {
       series: [{ label: 'p50', colour: '--chart-1' }, { label: 'p95', colour: '--chart-4' }] }),
     tokens: chart({ ...shared, title: 'Tokens a second', format: compact, said: (_, ys) => `Now in and out: ${last(ys, compact)}.`,
       series: [{ label: 'In', colour: '--chart-2' }, { label: 'Out', colour: '--chart-1' }] }),
-    cost: chart({ ...shared, title: 'Cost a minute', format: (value) => (value === null ? NONE : usd(value.toFixed(9))), said: (_, ys) => `Now ${usd(ys[0].at(-1).toFixed(9))}.`,
+    cost: chart({ ...shared, title: 'Cost a minute', format: (value) => (value === null ? NONE : usd(value.toFixed(9))), said: (_, ys) => `Now ${usd((ys[0].at(-1) ?? 0).toFixed(9))}.`,
       series: [{ label: 'USD a minute', colour: '--chart-5', isFilled: true }] }),
     retries: chart({ ...shared, title: 'Retries and failovers a second', format: perSecond, said: (_, ys) => `Now ${last(ys, rate)}.`,
       series: [{ label: 'Further attempts', colour: '--chart-3', isFilled: true }] }),
@@ -114,7 +118,7 @@ function showGraphs(charts, recent) {
   charts.latency.set(xs, [0.5, 0.95].map((share) => sums.map((sum) => recent.quantile(sum.latency, share))));
   charts.ttft.set(xs, [0.5, 0.95].map((share) => sums.map((sum) => recent.quantile(sum.ttft, share))));
   charts.tokens.set(xs, [smooth((sum) => sum.input_tokens), smooth((sum) => sum.output_tokens)].map(known));
-  charts.cost.set(xs, [smooth((sum) => sum.cost_nanousd / 1e9).map((value) => value * 60)]);
+  charts.cost.set(xs, [known(smooth((sum) => sum.cost_nanousd / 1e9).map((value) => value * 60))]);
   charts.retries.set(xs, [known(smooth((sum) => sum.retries))]);
 }
 
@@ -127,7 +131,7 @@ function byModel(recent) {
     { label: 'Latency p50', class: 'num', cell: ({ sum }) => seconds(recent.quantile(sum.latency, 0.5)) },
     { label: 'p95', class: 'num', cell: ({ sum }) => seconds(recent.quantile(sum.latency, 0.95)) },
     { label: 'First token p50', class: 'num', cell: ({ sum }) => seconds(recent.quantile(sum.ttft, 0.5)) },
-    { label: 'Tokens/s', class: 'num', cell: ({ sum }) => compact((sum.input_tokens + sum.output_tokens) / SUM_S) },
+    { label: 'Tokens/s', class: 'num', cell: ({ sum }) => flow(sum.input_tokens + sum.output_tokens) },
     { label: 'Cost/min', class: 'num', cell: ({ sum }) => usd(ofNano(sum.cost_nanousd)) },
   ];
   return table(columns, recent.byModel(SUM_S), { caption: 'Calls by model' });

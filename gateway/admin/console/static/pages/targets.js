@@ -72,7 +72,7 @@ function line(row) {
   const { said, tone, why } = standing(row);
   const { success_rate: success, in_flight: inFlight, whole, streamed } = row.vitals;
   const isSeen = whole.idle_s !== null || streamed.idle_s !== null;
-  const perToken = streamed.per_token_s ?? whole.per_token_s;
+  const perToken = streamed.per_token_s;
   return h('tr', row.off_because ? { class: 'off' } : {},
     h('th', { scope: 'row' }, row.provider, h('span', { class: 'sub' }, [row.upstream_model, row.region].filter(Boolean).join(' · '))),
     h('td', {}, badge(said, tone), why && h('span', { class: 'sub' }, why)),
