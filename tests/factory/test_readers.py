@@ -6,13 +6,15 @@ import asyncio
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from gateway.core.ceilings import Ceilings
 from gateway.core.errors import Reason, UpstreamError
+from gateway.directory.records import AuditEntry, TeamRecord
 from gateway.simulator.app import Simulator
 from gateway.simulator.behaviour import Behaviour
 from gateway.simulator.server import running
 from tests.client import CHAT, Client, chat, get
 from tests.faults.scene import HOUR, faults, one_model
-from tests.serving import serving
+from tests.serving import serving, yaml_of
 
 KEY = "sk-ci-0123456789abcdef0123456789"
 
@@ -155,3 +157,45 @@ async def test_what_a_call_spends_is_in_the_budgets_of_its_key_and_team_at_the_n
     assert found["sluice_budget_spent_usd", "key", "ci", "hour"] == cost_usd
     assert found["sluice_key_cost_usd_total", "ci"] == cost_usd
     assert found["sluice_store_hold_seconds_count",] == 1
+
+
+async def test_a_reload_changes_what_is_watched_and_how_providers_are_called(tmp_path):
+    def config(kind, **limits):
+        return {
+            "providers": {"a": {"kind": kind, "base_url": url, "api_key": "sk-any"}},
+            "models": {"m": {"targets": [{"provider": "a", "model": "s", "price": "free"}], "limits": limits}},
+        }
+
+    def watched(found):
+        return {labels: value for labels, value in found.items() if labels[0] == "sluice_limit_used_ratio"}
+
+    file = tmp_path / "sluice.yaml"
+    async with running(Simulator(Behaviour())) as url, serving(config("openai", rpm=60), file=file) as gateway:
+        live, watch = gateway.gateway.live, gateway.gateway.lasting.watch
+        async with Client(gateway.url) as client:
+            await client.chat()
+            file.write_text(yaml_of(config("vllm", concurrency=5)))
+            assert (await live.reload("test")).result == "in_force"
+            await client.chat()
+        await gateway.until(lambda: len(gateway.outcomes) == 2)
+        await watch.look()
+        found = await samples(gateway)
+    assert watched(found) == {("sluice_limit_used_ratio", "model", "concurrency", "m"): 0}
+    duration = "gen_ai_server_request_duration_seconds_count"
+    assert {labels[2] for labels in found if labels[0] == duration} == {"openai", "vllm"}
+
+
+async def test_teams_of_the_directory_are_watched_too(tmp_path):
+    config = {
+        "providers": {"a": {"kind": "simulator", "base_url": "http://127.0.0.1:1"}},
+        "models": {"m": {"targets": [{"provider": "a", "model": "s", "price": "free"}]}},
+        "state": {"url": f"sqlite:///{tmp_path}/sluice.db"},
+    }
+    team = TeamRecord(name="kept", ceilings=Ceilings(rpm=5), created_at=0, created_by="root")
+    async with serving(config) as gateway:
+        lasting = gateway.gateway.lasting
+        entry = AuditEntry(at=0, by="root", action="team.create", subject="team kept")
+        await lasting.opened.directory.put_team(team, entry)
+        await gateway.until(lambda: lasting.callers.teams.get("kept"))
+        await lasting.watch.look()
+        assert (await samples(gateway))["sluice_limit_used_ratio", "team", "rpm", "kept"] == 0

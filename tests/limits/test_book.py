@@ -82,6 +82,16 @@ def test_it_is_known_beforehand_whether_money_is_counted():
     assert not book.of_call(call(key="other")).has_budget
 
 
+def test_a_key_s_own_limits_are_known_from_its_last_call_on():
+    book = Book(SCOPES)
+    assert book.of_key("ci") == ()
+    book.of_call(call(caller=CI))
+
+    assert names(book.of_key("ci")) == ["key ci", "key ci"]
+    book.of_call(call(caller=Caller(key="ci", scopes=(("key ci", ceilings(rpm=9)),))))
+    assert [limit.rule.limit for limit in book.of_key("ci")] == [9]
+
+
 def test_a_provider_has_limits_of_its_own():
     book = Book(SCOPES)
 
