@@ -142,7 +142,7 @@ def _sent(request: Request, path: str) -> Response:
     files: dict[str, File] = request.app.state.console_files
     found = files.get(path)
     if found is None:
-        raise NotFound(f"there is nothing at {PREFIX}/{path}")
+        raise NotFound(f"there is nothing at GET {request.url.path}")
     headers = {"etag": found.etag, "cache-control": "no-cache"}
     if found.etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
