@@ -10,6 +10,7 @@ from gateway import __version__
 from gateway.admin import (
     alerts,
     audit,
+    calls,
     config,
     explain,
     keys,
@@ -31,7 +32,7 @@ from gateway.admin.control import Control
 from gateway.admin.errors import ErrorReply, speak_openai
 from gateway.admin.roles import Operations, documented
 
-ROUTERS = (live, targets, models, providers, explain, usage, spend, keys, teams, config, reload, audit, alerts)
+ROUTERS = (live, targets, models, providers, explain, usage, spend, calls, keys, teams, config, reload, audit, alerts)
 PREFIX = "/admin/v1"
 
 _DESCRIPTION = """\

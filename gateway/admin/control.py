@@ -20,6 +20,7 @@ from gateway.routing.decision import Decision
 from gateway.settings import Settings
 from gateway.spend.base import Spending
 from gateway.state.base import Store
+from gateway.telemetry.calls.query import Calls
 from gateway.telemetry.recent import Recent
 
 
@@ -84,6 +85,8 @@ class Control(msgspec.Struct, frozen=True, kw_only=True):
     directory: Directory
     spending: Spending
     """Reports of what was spent."""
+    calls: Calls | None
+    """Single calls; None where they are not kept."""
     recent: Recent
     """What calls did lately, second by second."""
     vitals: Vitals

@@ -14,6 +14,7 @@ from gateway.edge.app import Parts
 from gateway.edge.uses import Uses
 from gateway.factory.ceilings import all_scopes, build_book
 from gateway.factory.explanation import Explainer
+from gateway.factory.keeping import widest
 from gateway.factory.lasting import Lasting
 from gateway.factory.targets import build_models
 from gateway.factory.upstreams import Upstreams
@@ -85,6 +86,7 @@ def configure(
         store=lasting.opened.store,
         directory=lasting.opened.directory,
         spending=lasting.opened.spending,
+        calls=lasting.opened.calls.reader,
         recent=lasting.recent,
         vitals=lasting.vitals,
         breakers=lasting.breakers,
@@ -117,6 +119,7 @@ def _longest_total_s(models: Mapping[str, Model]) -> float:
 
 def _pipeline(settings: Settings, lasting: Lasting, upstreams: Upstreams, router: Router, book: Book) -> Pipeline:
     clock = lasting.clock
+    calls = lasting.opened.calls
     admission = Admission(
         store=lasting.opened.store,
         book=book,
@@ -142,4 +145,5 @@ def _pipeline(settings: Settings, lasting: Lasting, upstreams: Upstreams, router
         observe=lasting.observers.observe,
         clock=clock,
         max_attempts=settings.server.attempts,
+        keeps=widest([calls.keeps] if calls.wants_content else []),
     )

@@ -8,6 +8,7 @@ from pydantic import BaseModel, SecretStr
 
 from gateway.core.errors import Problem
 from gateway.settings import Place, Settings
+from gateway.settings.observing import Calls, Traces
 
 FIXED: tuple[tuple[str, str], ...] = (
     ("server", "host"),
@@ -22,6 +23,8 @@ FIXED: tuple[tuple[str, str], ...] = (
     ("state", "lease_s"),
     ("state", "replicas"),
     ("state", "journal"),
+    *(("calls", name) for name in Calls.model_fields),
+    *(("traces", name) for name in Traces.model_fields),
 )
 """What is bound, opened or set up once. A table in docs/live-configuration.md says why of each."""
 
@@ -41,6 +44,8 @@ def warning(file: str, place: Place) -> Problem:
 def _plain(value: Any) -> object:
     if isinstance(value, SecretStr):
         return value.get_secret_value()
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
     if isinstance(value, BaseModel):
         return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
     return value

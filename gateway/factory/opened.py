@@ -14,12 +14,14 @@ import msgspec
 from gateway.core.clock import Clock
 from gateway.directory.base import Directory
 from gateway.directory.open import open_directory
+from gateway.factory.calls import running_calls
 from gateway.factory.store import running_client, running_store
 from gateway.settings import Settings
 from gateway.spend.base import Spending
 from gateway.spend.open import open_spending
 from gateway.spend.reporter import Reporter
 from gateway.state.base import Store
+from gateway.telemetry.calls.log import CallLog
 
 if TYPE_CHECKING:
     # Loaded where it is used: few configurations name one.
@@ -28,13 +30,14 @@ if TYPE_CHECKING:
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
-    """All of it, started. What it is opened with (``state``, the time zone) changes by a restart only."""
+    """All of it, started. What it is opened with (``state``, ``calls``, the time zone) changes by a restart only."""
 
     store: Store
     spending: Spending
     reporter: Reporter
     """Observes every call, for ``spending``."""
     directory: Directory
+    calls: CallLog
 
 
 @asynccontextmanager
@@ -52,7 +55,8 @@ async def opened(
         directory = await open_now.enter_async_context(running_directory(settings, clock, client))
         spending = await open_now.enter_async_context(running_spending(settings, clock, client))
         reporter = await open_now.enter_async_context(_running_reporter(spending, settings))
-        yield Opened(store=store, spending=spending, reporter=reporter, directory=directory)
+        calls = await open_now.enter_async_context(running_calls(settings, clock, worker))
+        yield Opened(store=store, spending=spending, reporter=reporter, directory=directory, calls=calls)
 
 
 @asynccontextmanager

@@ -24,7 +24,9 @@ from gateway.telemetry.readings import (
     BUDGET_LIMIT,
     BUDGET_RESET,
     BUDGET_SPENT,
+    CALLS_DROPPED,
     CALLS_IN_FLIGHT,
+    CALLS_LOGGED,
     CONFIG_INFO,
     CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP,
     CONFIG_LAST_RELOAD_SUCCESSFUL,
@@ -60,6 +62,9 @@ def register_readers(lasting: Lasting, app: DataPlane, live: Live) -> None:
     metrics.register(UPSTREAM_CONNECTIONS, lambda: _connections(lasting.leases.of(Connector)))
     _register_targets(lasting, app)
     _register_limits(lasting)
+    queues = lasting.opened.calls.queues
+    metrics.register(CALLS_LOGGED, lambda: {(place,): queue.written for place, queue in queues.items()})
+    metrics.register(CALLS_DROPPED, lambda: {(place,): queue.dropped for place, queue in queues.items()})
     metrics.register(LOG_LINES_DROPPED, lambda: lasting.log_writer.dropped)
     metrics.register(ALERTS, lasting.alerts.counts.copy)
     metrics.register(OBSERVER_FAILURES, lambda: lasting.observers.failures)

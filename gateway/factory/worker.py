@@ -45,14 +45,15 @@ class Worker:
         self.number = number
         self.takes_over = takes_over
         self.figures = SharedFigures(folder, number)
-        self._folder = folder
+        self.folder = folder
+        """Of all workers together; it goes with their parent."""
         self._publishers: list[Callable[[], None]] = [self.figures.publish]
         self._link = link
         link.setblocking(False)
 
     def recent(self, clock: Clock) -> Recent:
         """What calls did lately, shared with the other workers."""
-        recent = Recent(clock, folder=self._folder, number=self.number)
+        recent = Recent(clock, folder=self.folder, number=self.number)
         self._publishers.append(recent.publish)
         return recent
 
@@ -76,7 +77,7 @@ class Worker:
             if not said:
                 _log.error("worker %d: the parent process is gone", self.number)
                 loop.remove_reader(self._link)
-                shutil.rmtree(self._folder, ignore_errors=True)
+                shutil.rmtree(self.folder, ignore_errors=True)
             if END in said:
                 end()
             leave(gives_notice=LEAVE_QUIETLY not in said)

@@ -18,6 +18,7 @@ from tests.clock import FrozenClock
 
 ROLES = {
     "GET /audit": "admin",
+    "GET /calls/{call}/payload": "admin",
     "POST /alerts/test": "operator",
     "POST /config/reload": "admin",
     "POST /keys": "operator",
@@ -49,7 +50,7 @@ def test_the_table_names_no_operation_that_there_is_not():
 async def test_each_operation_lets_its_role_and_those_above_through_and_no_other(admin, method, path, role):
     needed = ROLES.get(f"{method} {path}", "viewer" if method == "GET" else None)
     assert needed is not None, f"{method} {path} is new: say in ROLES who may do it"
-    url = PREFIX + path.format(key="nobody", team="nobody")
+    url = PREFIX + path.format(key="nobody", team="nobody", call="nobody")
 
     # A body that is not JSON: it changes nothing, and shows that a role is looked at before it.
     reply = await admin.request(method, url, content=b"{", headers=authorized(role))
@@ -161,7 +162,7 @@ SPELT = (
 async def test_however_a_path_is_spelt_nothing_answers_there_to_one_who_may_not_do_it(admin, method, path, role):
     if RANKS[role] >= RANKS[ROLES[f"{method} {path}"]]:
         return
-    url = PREFIX + path.format(key="nobody", team="nobody")
+    url = PREFIX + path.format(key="nobody", team="nobody", call="nobody")
     spellings = [spelling.format(url) for spelling in SPELT]
     spellings += [url.replace("/", "//"), url.upper(), url.replace("/v1/", "/v1%2F"), url.replace("a", "%61", 1)]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gateway.settings.rules import access, alerts, models, oidc, prices, providers, references
+from gateway.settings.rules import access, alerts, calls, models, oidc, prices, providers, references
 from gateway.settings.rules.view import View
 
 Rule = Callable[[View], None]
@@ -43,6 +43,8 @@ RULES: tuple[Rule, ...] = (
     access.budgets_are_remembered,
     access.outages_are_of_limits,
     access.tags_are_few,
+    calls.content_is_sealed,
+    calls.files_of_calls_are_their_own,
     alerts.webhooks_differ,
     alerts.webhooks_are_signed,
     alerts.webhooks_without_address_are_off,

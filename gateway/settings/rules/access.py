@@ -72,6 +72,7 @@ def keys_are_hard_to_guess(view: View) -> None:
         *(((section, index, "key"), key.key) for section, index, key in _credentials(view)),
         (("server", "admin_key"), settings.server.admin_key),
         (("server", "media", "secret"), media.secret if media else None),
+        (("calls", "capture", "secret"), settings.calls.capture.secret),
     ]
     for place, secret in secrets:
         if secret is not None and 0 < len(secret.get_secret_value()) < SHORT:

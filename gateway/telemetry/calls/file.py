@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gateway.core.sqlite import SqliteFile
+from gateway.core.sqlite import SqliteFile, beside
 from gateway.telemetry.calls.schema import MIGRATIONS
 
 ASIDE = ".corrupt"
@@ -80,3 +80,11 @@ def _inode(path: Path) -> int | None:
         return path.stat().st_ino
     except OSError:
         return None
+
+
+def calls_file(path: str, state_url: str) -> Path | None:
+    """Where the log is by ``calls.path`` and ``state.url``; None: in a temporary file, of whoever runs."""
+    if path:
+        return Path(path)
+    scheme, _, store = state_url.partition(":///")
+    return beside(Path(store), "calls") if scheme == "sqlite" else None

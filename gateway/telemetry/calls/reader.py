@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from gateway.core.clock import Clock
 from gateway.core.errors import StoreUnavailable
@@ -19,7 +19,9 @@ from gateway.telemetry.calls.query import Content, Page, Query, SealedOtherwise
 from gateway.telemetry.calls.record import Entry
 from gateway.telemetry.calls.retention import Keep, forget_old
 from gateway.telemetry.calls.schema import condition, decoded
-from gateway.telemetry.calls.sealed import Sealer
+
+if TYPE_CHECKING:
+    from gateway.telemetry.calls.sealed import Sealer
 
 FORGETS_EACH_S = 60.0
 _PAUSE_S = 0.005

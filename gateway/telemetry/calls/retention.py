@@ -84,7 +84,7 @@ def _forget_payloads(db: sqlite3.Connection, before: int) -> bool:
 def _number_after(db: sqlite3.Connection, table: str, count: int, before: int | None) -> int | None:
     """The number behind the first ``count`` of ``table``, ``before`` at most; None if none is below that."""
     numbers = [
-        number
+        int(number)
         for (number,) in db.execute(f"SELECT number FROM {table} ORDER BY number LIMIT ?", (count + 1,))  # noqa: S608
     ]
     if not numbers or (before is not None and numbers[0] >= before):

@@ -46,6 +46,8 @@ MIGRATIONS: Migrations = (
 
 MICROSECONDS = 1_000_000
 _COLUMNS = 16
+_NAMES = ("id", "key", "team", "user", "model", "provider", "target", "endpoint", "error", "stream")
+"""Columns that are asked for as they are."""
 _MOST_ROWS = 128
 _LONGEST_S = 2 * 86_400.0
 """No call takes longer than ``timeouts.total`` may be, a day, and none waits as long to be written."""
@@ -99,7 +101,7 @@ def insertions(first: int, entries: Sequence[Entry], encoded: Sequence[bytes]) -
 @lru_cache
 def _insert(table: str, columns: int, rows: int) -> str:
     row = f"({', '.join('?' * columns)})"
-    return f"INSERT INTO {table} VALUES {', '.join([row] * rows)}"
+    return f"INSERT INTO {table} VALUES {', '.join([row] * rows)}"  # noqa: S608  constants
 
 
 @lru_cache(maxsize=1_024)
@@ -109,9 +111,8 @@ def _tags(tags: tuple[str, ...]) -> str:
 
 def condition(query: Query) -> tuple[str, list[Any]]:
     """SQL on the table ``call`` that holds for what ``query`` asks for, and its values."""
-    conditions = list(_bounds(query))
-    for name in ("id", "key", "team", "user", "model", "provider", "target", "endpoint", "error", "stream"):
-        conditions.append((f"call.{name} = ?", getattr(query, name)))
+    conditions: list[tuple[str, Any]] = [*_bounds(query)]
+    conditions += [(f"call.{name} = ?", getattr(query, name)) for name in _NAMES]
     conditions.append(("call.cost_nanousd >= ?", query.min_cost_nanousd))
     conditions.append(("call.duration_s >= ?", query.min_duration_s))
     if query.statuses is not None:

@@ -1,12 +1,9 @@
-"""Content of calls, encrypted: whose is kept, and how it is sealed."""
+"""Content of calls, encrypted. Loaded where there is a secret only: ``cryptography`` takes a while."""
 
 from __future__ import annotations
 
 import hmac
 import os
-from collections.abc import Sequence
-from fnmatch import fnmatchcase
-from functools import lru_cache
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -21,28 +18,9 @@ _VERSION = b"\x01"
 _KEY_BYTES = 32
 _NAME_BYTES = 8
 _NONCE_BYTES = 12
-_SECRETS_KEPT = 4_096
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Content).decode
-
-
-class Policy:
-    """Whose content is kept: that of keys and teams that match these globs. Nobody's, if there are none."""
-
-    def __init__(self, keys: Sequence[str], teams: Sequence[str], max_bytes: int) -> None:
-        self.max_bytes = max_bytes
-        """Of a request, and of a reply."""
-        self.is_empty = not keys and not teams
-
-        # Asked for each call, by the same few callers; globs of 100 keys would take 50 µs.
-        @lru_cache(maxsize=_SECRETS_KEPT)
-        def names(key: str, team: str | None) -> bool:
-            return any(fnmatchcase(key, glob) for glob in keys) or (
-                team is not None and any(fnmatchcase(team, glob) for glob in teams)
-            )
-
-        self.names = names
 
 
 class Sealer:
@@ -79,7 +57,9 @@ class Sealer:
         try:
             return _decode(self._cipher.decrypt(nonce, rest, id.encode()))
         except (InvalidTag, ValueError):
-            raise SealedOtherwise("What was said in this call was changed after it was sealed, and can't be opened.") from None
+            raise SealedOtherwise(
+                "What was said in this call was changed after it was sealed, and can't be opened."
+            ) from None
 
     def __repr__(self) -> str:
         return "<Sealer>"

@@ -5,14 +5,18 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gateway.core.clock import Clock
 from gateway.core.types import Outcome
 from gateway.telemetry.calls.file import LogFile
+from gateway.telemetry.calls.policy import Policy
 from gateway.telemetry.calls.record import entry
 from gateway.telemetry.calls.retention import Keep, make_room
 from gateway.telemetry.calls.schema import MICROSECONDS, encode, insertions
-from gateway.telemetry.calls.sealed import Policy, Sealer
+
+if TYPE_CHECKING:
+    from gateway.telemetry.calls.sealed import Sealer
 
 _ROW_BYTES = 500
 """Of a call in the file, beside its entry."""
