@@ -19,11 +19,14 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from gateway.alerts.events import BudgetCrossed
+from gateway.core.ceilings import Window
 from gateway.core.errors import StoreUnavailable
-from gateway.state.base import Claim, Rate, Refusal, Reservation, Spend, Store
+from gateway.state.base import Claim, Level, Rate, Refusal, Reservation, Spend, Store
 
 FLAPS_S = 900.0
 """A target is told to be down once in so many seconds at most."""
+_MANY = 2**40
+"""More than anything here is counted to."""
 
 
 class Answer(enum.Enum):
@@ -60,20 +63,17 @@ class Once:
     async def budget(self, webhook: str, event: BudgetCrossed, thresholds: Sequence[int]) -> Taken | Answer:
         """A threshold is told unless it, or a higher one of the same crossing, was: lower ones are no news then."""
 
-        def claim(percent: int) -> Claim:
-            key = f"alert:{webhook}:{event.crossing} {percent}"
-            return Claim(key, Spend(1, event.window, "closed"), 1)
+        def key(percent: int) -> str:
+            return f"alert:{webhook}:{event.crossing} {percent}"
 
-        mine = claim(event.percent)
-        higher = [claim(percent) for percent in thresholds if percent > event.percent]
-        if not self._store.status.is_reachable:
+        higher = await self._read([key(percent) for percent in thresholds if percent > event.percent], event.window)
+        if higher is None:
             return Answer.OUT
-        try:
-            if higher and any(level.used for level in await self._store.levels(higher)):
-                return Answer.TOLD
-        except StoreUnavailable:
-            return Answer.OUT
-        return await self._take((mine,), hashlib.sha256(mine.key.encode()).hexdigest()[:32])
+        if any(level.used for level in higher):
+            return Answer.TOLD
+        mine = key(event.percent)
+        claim = Claim(mine, Spend(1, event.window, "closed"), 1)
+        return await self._take((claim,), hashlib.sha256(mine.encode()).hexdigest()[:32])
 
     async def down(self, webhook: str, target: str) -> Taken | Answer:
         """TOLD: it is down already, as far as anybody was told."""
@@ -89,34 +89,45 @@ class Once:
 
     async def told_down(self, webhook: str, targets: Iterable[str]) -> frozenset[str] | None:
         """Those of ``targets`` of which was told last that they are down; None: the store is out of reach."""
-        if not self._store.status.is_reachable:
-            return None
         asked = tuple(targets)
-        try:
-            levels = await self._store.levels([_changes(webhook, target, 1) for target in asked])
-        except StoreUnavailable:
+        levels = await self._read([_changes(webhook, target) for target in asked], "total")
+        if levels is None:
             return None
         return frozenset(target for target, level in zip(asked, levels, strict=True) if level.used % 2)
 
     async def _change(self, webhook: str, target: str, *, to_down: bool) -> Taken | Answer:
-        if not self._store.status.is_reachable:
+        levels = await self._read([_changes(webhook, target)], "total")
+        if levels is None:
             return Answer.OUT
-        try:
-            (level,) = await self._store.levels([_changes(webhook, target, 1)])
-        except StoreUnavailable:
-            return Answer.OUT
+        (level,) = levels
         if level.held:
             return Answer.NOT_NOW
         is_down = level.used % 2 == 1
         if is_down == to_down:
             return Answer.TOLD
         # One more than was read: it fits for one of those that have read the same, and for no other.
-        claims = [_changes(webhook, target, level.used + 1)]
+        claims = [Claim(_changes(webhook, target), Spend(level.used + 1, "total", "closed"), 1)]
         if to_down:
             claims.append(Claim(f"alert:{webhook}:flaps {target}", Rate(1, FLAPS_S, "closed"), 1))
         took = await self._take(tuple(claims), self._new_id())
         # Another has moved it on, or it flaps: what to do is another question then.
         return Answer.NOT_NOW if took is Answer.TOLD else took
+
+    async def _read(self, keys: Sequence[str], per: Window) -> Sequence[Level] | None:
+        """How these counters stand in the store; None: it is out of reach."""
+        # `levels` answers during an outage too, with what is known here, and "nobody told it" would be wrong then. A
+        # hold of nothing that is `closed` is answered by the store or not at all.
+        if not keys:
+            return ()
+        reservation = f"alert-{self._new_id()}"
+        claims = tuple(Claim(key, Spend(_MANY, per, "closed"), 0) for key in keys)
+        try:
+            answer = await self._store.hold([Reservation(reservation, claims)])
+        except StoreUnavailable:
+            return None
+        self._store.settle(reservation, [0] * len(keys))
+        assert not isinstance(answer, Refusal), "nothing fits"
+        return answer
 
     async def _take(self, claims: tuple[Claim, ...], id: str) -> Taken | Answer:
         reservation = f"alert-{self._new_id()}"
@@ -134,5 +145,6 @@ class Once:
         )
 
 
-def _changes(webhook: str, target: str, limit: int) -> Claim:
-    return Claim(f"alert:{webhook}:changes {target}", Spend(limit, "total", "closed"), 1)
+def _changes(webhook: str, target: str) -> str:
+    """The counter of what was told of a target."""
+    return f"alert:{webhook}:changes {target}"

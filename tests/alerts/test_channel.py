@@ -10,7 +10,8 @@ import pytest
 from gateway.alerts.channel import GIVES_UP_S, MOST_WAITING
 from gateway.alerts.once import FLAPS_S
 from gateway.alerts.post import Reply
-from gateway.state.base import Status
+from gateway.core.errors import StoreUnavailable
+from gateway.state.base import Level
 from gateway.state.memory import MemoryStore
 from tests.alerts.parts import SECRET, URL, Noted, Replica, crossed, down, webhook
 from tests.clock import FrozenClock
@@ -24,9 +25,16 @@ class Cut(MemoryStore):
 
     is_out = False
 
-    @property
-    def status(self):
-        return Status(is_reachable=not self.is_out)
+    async def hold(self, reservations):
+        if self.is_out:
+            raise StoreUnavailable("the wire is cut")
+        return await super().hold(reservations)
+
+    async def levels(self, claims):
+        """As a shared one during an outage: what is known here, which is nothing."""
+        return (
+            [Level(claim.rule.limit, 0, 0, None) for claim in claims] if self.is_out else await super().levels(claims)
+        )
 
 
 @pytest.fixture

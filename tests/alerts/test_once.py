@@ -8,11 +8,15 @@ from contextlib import AsyncExitStack
 import pytest
 
 from gateway.alerts.once import Answer, Once
+from gateway.core.clock import SystemClock
 from gateway.state.memory import MemoryStore
+from gateway.state.redis.connect import connect
+from gateway.state.redis.engine import RedisEngine
 from gateway.state.shared import SharedStore
 from gateway.state.sqlite import SqliteStore
 from tests.alerts.parts import THRESHOLDS, Noted, Replica, crossed, down
 from tests.clock import FrozenClock
+from tests.redis_server import RedisServer
 from tests.state.redis.frozen_redis import FrozenRedis
 from tests.waiting import until
 
@@ -100,8 +104,8 @@ async def test_two_that_have_read_the_same_of_a_target_can_not_both_tell(clock):
     """The one moves the count on, and what the other asks for fits no more."""
 
     class Slow(MemoryStore):
-        async def levels(self, claims):
-            found = await super().levels(claims)
+        async def hold(self, reservations):
+            found = await super().hold(reservations)
             await asyncio.sleep(0.01)
             return found
 
@@ -137,3 +141,39 @@ async def test_two_webhooks_are_told_each_by_itself(clock):
     for webhook in ("ops", "slack"):
         assert not isinstance(await once.budget(webhook, crossed(80), THRESHOLDS), Answer)
         assert not isinstance(await once.down(webhook, "openai/gpt"), Answer)
+
+
+async def test_through_an_outage_of_a_real_redis_targets_are_told_by_each_and_budgets_once_it_is_back(clock, tmp_path):
+    with RedisServer(appendonly=True) as server:
+        stores = []
+        async with AsyncExitStack() as stack:
+            for place in range(2):
+                client = connect(server.url)
+                stack.push_async_callback(client.aclose)
+                engine = RedisEngine(client, SystemClock(), deadline_s=10.0)
+                stores.append(SharedStore(engine, tmp_path / f"{place}.db", SystemClock()))
+                await stores[-1].start()
+                stack.push_async_callback(stores[-1].aclose)
+            first, second = [await stack.enter_async_context(Replica(store, clock)) for store in stores]
+            await first.look(down("p/before"))
+            await second.look(down("p/before"))
+
+            server.kill()
+            for each in (first, second):
+                await each.look(down("p/before"), down("p/during"))
+                await each.offer(crossed(80))
+            server.restart()
+            await until(lambda: all(store.status.is_reachable for store in stores))
+            clock.advance(60)
+            for each in (first, second):
+                await each.look(working=["p/before", "p/during"])
+                await each.offer(crossed(80))
+
+    told = [(body["type"], body["data"].get("target")) for each in (first, second) for _, _, body in each.post.sent]
+    assert sorted(told, key=str) == [
+        ("budget.crossed", None),
+        ("target.down", "p/before"),
+        *[("target.down", "p/during")] * 2,
+        ("target.up", "p/before"),
+        *[("target.up", "p/during")] * 2,
+    ]
