@@ -21,7 +21,7 @@ from gateway.factory.upstreams import Upstreams
 from gateway.limits.book import Book
 from gateway.media.store import MediaStore
 from gateway.pipeline.ledger import Admission
-from gateway.pipeline.pipeline import Pipeline
+from gateway.pipeline.pipeline import Keeps, Pipeline
 from gateway.resilience.failover import Failover
 from gateway.routing.router import Router
 from gateway.settings import Settings
@@ -119,7 +119,10 @@ def _longest_total_s(models: Mapping[str, Model]) -> float:
 
 def _pipeline(settings: Settings, lasting: Lasting, upstreams: Upstreams, router: Router, book: Book) -> Pipeline:
     clock = lasting.clock
-    calls = lasting.opened.calls
+    calls, traces = lasting.opened.calls, lasting.opened.traces
+    wanted: list[Keeps] = [calls.keeps] if calls.wants_content else []
+    if traces is not None and traces.keeps is not None:
+        wanted.append(traces.keeps)
     admission = Admission(
         store=lasting.opened.store,
         book=book,
@@ -145,5 +148,5 @@ def _pipeline(settings: Settings, lasting: Lasting, upstreams: Upstreams, router
         observe=lasting.observers.observe,
         clock=clock,
         max_attempts=settings.server.attempts,
-        keeps=widest([calls.keeps] if calls.wants_content else []),
+        keeps=widest(wanted),
     )

@@ -38,6 +38,7 @@ class Gateway:
         self.vitals = lasting.vitals
         self.is_leaving = False
         """Set when it is about to stop: load balancers are told to send no more."""
+        traces = lasting.opened.traces
         self._control_plane = ControlPlane(live.made.control)
         self.app = DataPlane(
             live.made.parts,
@@ -48,6 +49,7 @@ class Gateway:
                 render=lasting.metrics.render, hindrance=self._hindrance, config=lambda: live.made.hash
             ),
             control_plane=self._control_plane,
+            tracing=traces.sampling if traces is not None else None,
         )
         live.put = self._put
 

@@ -29,7 +29,7 @@ from gateway.resilience.retry_budget import RetryBudget
 from gateway.settings.server import Log
 from gateway.telemetry.log_writer import LogWriter
 from gateway.telemetry.metrics import Metrics
-from gateway.telemetry.observer import Observers
+from gateway.telemetry.observer import Observer, Observers
 from gateway.telemetry.recent import Recent
 from gateway.telemetry.request_log import RequestLog
 from gateway.telemetry.shared import SharedFigures
@@ -72,6 +72,8 @@ class Lasting(msgspec.Struct, frozen=True, kw_only=True):
         kinds = {name: provider.kind for name, provider in providers}
         self.metrics.know(control.models, kinds)
         self.opened.calls.know(kinds)
+        if self.opened.traces is not None:
+            self.opened.traces.know(control)
         self.watch.keep_to(control.book)
         self.alerts.put(control.settings.alerts, _by_provider(control), control.book)
 
@@ -111,6 +113,9 @@ def build_lasting(
         post=HttpPost(clock),
     )
     request_log = RequestLog(log_writer, log.format, level=log.level)
+    observers: list[Observer] = [metrics, recent, request_log, opened.reporter, watch, alerts, opened.calls]
+    if opened.traces is not None:
+        observers.append(opened.traces.tracer)
     return Lasting(
         clock=clock,
         random=random,
@@ -126,7 +131,7 @@ def build_lasting(
         watch=watch,
         alerts=alerts,
         recent=recent,
-        observers=Observers([metrics, recent, request_log, opened.reporter, watch, alerts, opened.calls], clock),
+        observers=Observers(observers, clock),
         log_writer=log_writer,
     )
 

@@ -16,6 +16,7 @@ from gateway.directory.base import Directory
 from gateway.directory.open import open_directory
 from gateway.factory.calls import running_calls
 from gateway.factory.store import running_client, running_store
+from gateway.factory.traces import Traces, running_traces
 from gateway.settings import Settings
 from gateway.spend.base import Spending
 from gateway.spend.open import open_spending
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
-    """All of it, started. What it is opened with (``state``, ``calls``, the time zone) changes by a restart only."""
+    """All of it, started. What it is opened with (``state``, ``calls``, ``traces``, the time zone) changes by a restart
+    only.
+    """
 
     store: Store
     spending: Spending
@@ -38,6 +41,7 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     """Observes every call, for ``spending``."""
     directory: Directory
     calls: CallLog
+    traces: Traces | None
 
 
 @asynccontextmanager
@@ -56,7 +60,8 @@ async def opened(
         spending = await open_now.enter_async_context(running_spending(settings, clock, client))
         reporter = await open_now.enter_async_context(_running_reporter(spending, settings))
         calls = await open_now.enter_async_context(running_calls(settings, clock, worker))
-        yield Opened(store=store, spending=spending, reporter=reporter, directory=directory, calls=calls)
+        traces = await open_now.enter_async_context(running_traces(settings, random))
+        yield Opened(store=store, spending=spending, reporter=reporter, directory=directory, calls=calls, traces=traces)
 
 
 @asynccontextmanager

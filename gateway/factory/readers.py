@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Protocol
 
 from gateway.core.money import NANOUSD
 from gateway.core.types import Target
 from gateway.edge.app import DataPlane
 from gateway.factory.lasting import Lasting
 from gateway.factory.live import Live
+from gateway.factory.opened import Opened
 from gateway.health.breaker import State
 from gateway.state.base import Level
 from gateway.state.sqlite import SqliteStore
@@ -51,6 +53,17 @@ from gateway.telemetry.readings import (
 )
 from gateway.wire.connector import Connector
 
+
+class Sink(Protocol):
+    """Takes calls, or drops them; so many so far."""
+
+    @property
+    def written(self) -> int: ...
+
+    @property
+    def dropped(self) -> int: ...
+
+
 _STATES = {State.CLOSED: 0, State.HALF_OPEN: 1, State.OPEN: 2}
 
 
@@ -62,9 +75,9 @@ def register_readers(lasting: Lasting, app: DataPlane, live: Live) -> None:
     metrics.register(UPSTREAM_CONNECTIONS, lambda: _connections(lasting.leases.of(Connector)))
     _register_targets(lasting, app)
     _register_limits(lasting)
-    queues = lasting.opened.calls.queues
-    metrics.register(CALLS_LOGGED, lambda: {(place,): queue.written for place, queue in queues.items()})
-    metrics.register(CALLS_DROPPED, lambda: {(place,): queue.dropped for place, queue in queues.items()})
+    sinks = _sinks(lasting.opened)
+    metrics.register(CALLS_LOGGED, lambda: {(name,): sink.written for name, sink in sinks.items()})
+    metrics.register(CALLS_DROPPED, lambda: {(name,): sink.dropped for name, sink in sinks.items()})
     metrics.register(LOG_LINES_DROPPED, lambda: lasting.log_writer.dropped)
     metrics.register(ALERTS, lasting.alerts.counts.copy)
     metrics.register(OBSERVER_FAILURES, lambda: lasting.observers.failures)
@@ -81,6 +94,14 @@ def register_readers(lasting: Lasting, app: DataPlane, live: Live) -> None:
     metrics.register(STORE_OUTAGE_MODE, lambda: {(live.made.settings.state.on_outage,): 1})
     metrics.register(STORE_BACKLOG, lambda: store.status.backlog)
     metrics.register(STORE_OUTAGES, lambda: store.status.outages)
+
+
+def _sinks(opened: Opened) -> Mapping[str, Sink]:
+    """All that writes calls down, by the name that metrics have for it."""
+    sinks: dict[str, Sink] = dict(opened.calls.queues)
+    if opened.traces is not None:
+        sinks["traces"] = opened.traces.tracer
+    return sinks
 
 
 def _connections(connectors: Iterable[Connector]) -> Mapping[Labels, float]:

@@ -15,6 +15,7 @@ from gateway.telemetry.tracing.spans import SCHEMA, Upstream, add_call, put
 
 _log = logging.getLogger(__name__)
 
+PATH = "/v1/traces"
 CAPACITY = 10_000
 BATCH = 128
 """Calls a request: some 300 KB, and 4 ms of the interpreter lock."""
@@ -50,7 +51,7 @@ class Tracer:
         )
 
     @property
-    def sent(self) -> int:
+    def written(self) -> int:
         """Calls whose spans the collector has taken."""
         return self._queue.written - self._unmade
 
@@ -95,4 +96,4 @@ class Tracer:
         self._unmade += unmade
 
     def __repr__(self) -> str:
-        return f"<Tracer to {self._collector!r}: {self.sent} calls sent, {self.dropped} dropped>"
+        return f"<Tracer to {self._collector!r}: {self.written} calls sent, {self.dropped} dropped>"

@@ -42,7 +42,7 @@ def test_what_is_sent_is_counted():
         tracer = tracer_to(collector.url)
         observe(tracer, 300)
         assert tracer.close(10)
-    assert (tracer.sent, tracer.dropped) == (300, 0)
+    assert (tracer.written, tracer.dropped) == (300, 0)
     assert len([span for span in collector.spans if span.kind == "SERVER"]) == 300
     assert len(collector.posts) >= 3, "a request is of a bounded size"
 
@@ -55,7 +55,7 @@ def test_a_collector_that_is_gone_costs_the_spans_and_is_told_of_once(caplog):
         for _ in range(3):
             observe(tracer, 10)
             assert tracer.flush(10)
-    assert (tracer.sent, tracer.dropped) == (0, 30)
+    assert (tracer.written, tracer.dropped) == (0, 30)
     (line,) = caplog.messages
     assert "out of reach" in line
     assert "sk-of-collector" not in line
@@ -69,7 +69,7 @@ def test_a_collector_that_comes_back_gets_what_comes_then():
         tracer.flush(10)
         observe(tracer, 2)
         assert tracer.close(10)
-    assert (tracer.sent, tracer.dropped) == (2, 1)
+    assert (tracer.written, tracer.dropped) == (2, 1)
 
 
 def test_behind_a_collector_that_hangs_the_oldest_are_dropped_and_nobody_waits(monkeypatch):
@@ -82,7 +82,7 @@ def test_behind_a_collector_that_hangs_the_oldest_are_dropped_and_nobody_waits(m
         assert tracer.dropped >= 1_000 - 50 - subject.BATCH
         collector.gate.set()
         assert tracer.close(10)
-    assert tracer.sent + tracer.dropped == 1_001
+    assert tracer.written + tracer.dropped == 1_001
 
 
 def test_a_collector_that_hangs_does_not_hold_up_the_end():
@@ -101,7 +101,7 @@ def test_a_call_that_no_span_can_be_made_of_costs_the_others_nothing(caplog):
         tracer.observe(outcome(trace=TRACE, key="k-3"))
         assert tracer.close(10)
     assert [span.attributes["sluice.key"] for span in collector.spans if span.kind == "SERVER"] == ["k-1", "k-3"]
-    assert (tracer.sent, tracer.dropped) == (2, 1)
+    assert (tracer.written, tracer.dropped) == (2, 1)
     assert "secret" not in caplog.text
 
 
