@@ -110,7 +110,8 @@ def _place(settings: Settings, worker: Worker | None, running: AsyncExitStack) -
     if named is not None:
         return named, int(settings.calls.max_mb * _MB)
     folder = worker.folder if worker else Path(running.enter_context(_folder()))
-    return folder / "calls.db", TEMPORARY_BYTES
+    # The workers' folder holds their metrics too, and whoever adds them up reads every *.db there.
+    return folder / "calls.sqlite", TEMPORARY_BYTES
 
 
 def _folder() -> tempfile.TemporaryDirectory[str]:
