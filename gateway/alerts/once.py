@@ -27,6 +27,8 @@ FLAPS_S = 900.0
 """A target is told to be down once in so many seconds at most."""
 _MANY = 2**40
 """More than anything here is counted to."""
+_AT_ONCE = 200
+"""Counters that the store is asked for in one question: calls must not wait for a long one."""
 
 
 class Answer(enum.Enum):
@@ -117,17 +119,18 @@ class Once:
         """How these counters stand in the store; None: it is out of reach."""
         # `levels` answers during an outage too, with what is known here, and "nobody told it" would be wrong then. A
         # hold of nothing that is `closed` is answered by the store or not at all.
-        if not keys:
-            return ()
-        reservation = f"alert-{self._new_id()}"
-        claims = tuple(Claim(key, Spend(_MANY, per, "closed"), 0) for key in keys)
-        try:
-            answer = await self._store.hold([Reservation(reservation, claims)])
-        except StoreUnavailable:
-            return None
-        self._store.settle(reservation, [0] * len(keys))
-        assert not isinstance(answer, Refusal), "nothing fits"
-        return answer
+        found: list[Level] = []
+        for start in range(0, len(keys), _AT_ONCE):
+            reservation = f"alert-{self._new_id()}"
+            claims = tuple(Claim(key, Spend(_MANY, per, "closed"), 0) for key in keys[start : start + _AT_ONCE])
+            try:
+                answer = await self._store.hold([Reservation(reservation, claims)])
+            except StoreUnavailable:
+                return None
+            self._store.settle(reservation, [0] * len(claims))
+            assert not isinstance(answer, Refusal), "nothing fits"
+            found += answer
+        return found
 
     async def _take(self, claims: tuple[Claim, ...], id: str) -> Taken | Answer:
         reservation = f"alert-{self._new_id()}"
