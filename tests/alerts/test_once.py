@@ -180,7 +180,8 @@ async def test_through_an_outage_of_a_real_redis_targets_are_told_by_each_and_bu
 
 
 async def test_what_was_told_of_very_many_targets_is_known(stores):
-    once = Once(stores[0], lambda ids=iter(range(10_000)): f"id-{next(ids)}")
+    ids = iter(range(10_000))
+    once = Once(stores[0], lambda: f"id-{next(ids)}")
     for target in ("p/7", "p/450"):
         taken = await once.down("ops", target)
         assert not isinstance(taken, Answer)
