@@ -69,6 +69,30 @@ async def test_a_redis_that_dies_leaves_calls_to_the_share_and_has_them_all_when
             assert level.held == 0
 
 
+async def test_while_redis_is_away_budgets_are_shown_as_they_were_read_last(tmp_path):
+    budget = '{kind="global",scope="global",window="day"}'
+    with RedisServer(appendonly=True) as server:
+        async with serving(config(server.url, tmp_path)) as gateway:
+            watch = gateway.gateway.lasting.watch
+            await watch.look()
+            read_at = watch.read_at
+            server.kill()
+            assert (await ask(gateway)).status_code == 200
+            await watch.look()
+            assert (watch.is_stale, watch.read_at) == (True, read_at)
+            page = await metrics(gateway)
+            assert f"sluice_budget_limit_usd{budget} 1.0" in page
+            assert f"sluice_budget_spent_usd{budget} 0.0" in page
+            server.restart()
+            await gateway.until(lambda: gateway.gateway.store.status.is_reachable)
+            await gateway.until(lambda: not gateway.gateway.store.status.backlog)
+            await watch.look()
+            assert not watch.is_stale
+            spent = sum(outcome.cost_nanousd for outcome in gateway.outcomes) / 1e9
+            assert spent > 0
+            assert f"sluice_budget_spent_usd{budget} {spent}" in await metrics(gateway)
+
+
 async def test_where_the_default_is_closed_calls_are_refused_and_readiness_says_why(tmp_path):
     with RedisServer() as server:
         async with serving(config(server.url, tmp_path, on_outage="closed")) as gateway:
