@@ -7,10 +7,10 @@ import sys
 from collections.abc import Sequence
 
 from gateway import __version__
-from gateway.cli import audit, check, explain, keys, serve, simulate, spend, teams
+from gateway.cli import audit, calls, check, explain, keys, serve, simulate, spend, teams
 from gateway.core.errors import ConfigError, InvalidRequest, NotFound, SluiceError
 
-COMMANDS = (serve, check, explain, keys, teams, audit, spend, simulate)
+COMMANDS = (serve, check, explain, keys, teams, audit, spend, calls, simulate)
 USAGE_ERROR = 2
 
 

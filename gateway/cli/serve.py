@@ -43,7 +43,7 @@ def _say_ready(settings: Settings, url: str) -> None:
     """What to try next, for whoever started it by hand."""
     model = next(iter(settings.models), "MODEL")
     key = "$SLUICE_KEY" if settings.keys else "none"
-    control_plane = f"\n  control plane: {url}/docs" if settings.has_admins else ""
+    control_plane = f"\n  console: {url}/console\n  control plane: {url}/docs" if settings.has_admins else ""
     print(
         f"""Sluice is ready at {url}
 

@@ -151,7 +151,7 @@ async def test_what_was_said_is_for_admins_who_are_written_down():
         (await schema_of(client, CALLS + "/{call}/payload")).validate(found)
         assert (await client.get(path, headers={"authorization": f"Bearer {ADMINS['operator']}"})).status_code == 403
         assert (await client.get(f"{CALLS}/{other.headers['x-request-id']}/payload")).status_code == 404
-        looks = [entry for entry in (await client.get("/admin/v1/audit")).json()["data"]]
+        looks = (await client.get("/admin/v1/audit")).json()["data"]
         assert [(entry["by"], entry["action"], entry["subject"]) for entry in looks] == [
             ("admin", "call.payload", f"call {reply.headers['x-request-id']}")
         ]

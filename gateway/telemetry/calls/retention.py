@@ -98,7 +98,8 @@ def _vacuum(db: sqlite3.Connection, keep: Keep) -> bool:
     pages, free, page_bytes = _pages(db)
     if free == 0 or (free * 4 < pages and pages * page_bytes <= keep.bytes):
         return False
-    db.execute(f"PRAGMA incremental_vacuum({_VACUUMED_PAGES})").fetchall()
+    # A step of this statement gives one page back, and execute() makes one step alone.
+    db.executescript(f"PRAGMA incremental_vacuum({_VACUUMED_PAGES})")
     return free > _VACUUMED_PAGES
 
 

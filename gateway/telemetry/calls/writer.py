@@ -27,10 +27,17 @@ class Writer:
     """For one thread. Several processes may write the same file, each with a writer of its own."""
 
     def __init__(
-        self, path: Path, clock: Clock, keep: Keep, *, policy: Policy | None = None, sealer: Sealer | None = None
+        self,
+        path: Path,
+        clock: Clock,
+        keep: Keep,
+        *,
+        policy: Policy | None = None,
+        sealer: Sealer | None = None,
+        busy_s: float = 5.0,
     ) -> None:
-        """Content is kept of whom ``policy`` names, if there is a ``sealer``."""
-        self._file = LogFile(path)
+        """Content is kept of whom ``policy`` names, if there is a ``sealer``. Others may write for ``busy_s``."""
+        self._file = LogFile(path, busy_s=busy_s)
         self._clock = clock
         self._keep = keep
         self._policy = policy
