@@ -11,6 +11,7 @@ from collections import Counter
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 import yaml
@@ -19,6 +20,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from gateway.simulator.app import Simulator
 from gateway.simulator.behaviour import Behaviour
 from gateway.simulator.server import running
+from tests.admin.console.signed import OWN, sign_in
+from tests.admin.controlling import ADMIN_KEY
 from tests.client import CHAT, Client, ask, chat, get
 from tests.faults.scene import HOUR, PRICE
 from tests.processes import Program, program
@@ -75,7 +78,7 @@ async def place(folder: Path, count: int = 2, *, grace_s: float = 5, **behaviour
     config = folder / "sluice.yaml"
     async with running(upstream) as url:
         settings = {
-            "server": {"shutdown_grace_s": grace_s, "notice_s": min(0.2, grace_s)},
+            "server": {"shutdown_grace_s": grace_s, "notice_s": min(0.2, grace_s), "admin_key": ADMIN_KEY},
             "providers": {"sim": {"kind": "simulator", "base_url": url}},
             "models": {"m": {"targets": [{"provider": "sim", "model": "s", "price": PRICE}]}},
         }
@@ -128,6 +131,26 @@ async def test_whoever_is_scraped_shows_the_figures_of_all(tmp_path):
             assert float(line) == 1
             assert "sluice_workers 2.0" in page
             assert "pid=" not in page
+
+
+async def test_a_session_of_the_console_is_good_at_every_worker_and_each_shows_what_all_did(tmp_path):
+    async with place(tmp_path) as here, AsyncExitStack() as stack:
+        for client, share in zip(await connected_to_each(stack, here), [3, 5], strict=True):
+            for _ in range(share):
+                assert (await client.chat()).status == 200
+        # A connection for each request: they go to whichever worker takes them.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        browser = await stack.enter_async_context(httpx.AsyncClient(base_url=here.url, headers=OWN, limits=limits))
+        assert (await sign_in(browser)).status_code == 200
+
+        async def does_each_show_all() -> bool:
+            pages = [(await browser.get("/admin/v1/live")).json() for _ in range(12)]
+            return all(
+                page["workers"] == 2 and sum(row["calls"] for s in page["seconds"] for row in s["models"].values()) == 8
+                for page in pages
+            )
+
+        await here.until(does_each_show_all)
 
 
 async def test_what_is_under_way_in_another_worker_is_on_the_page(tmp_path):

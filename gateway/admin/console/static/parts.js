@@ -12,7 +12,7 @@ export function head(title, about, ...actions) {
 
 /** A titled box. `aside` stands at the right of the title. */
 export function panel(title, { aside, class: classes = '' } = {}, ...children) {
-  return h('section', { class: `panel ${classes}`, 'aria-label': title },
+  return h('section', { class: `panel ${classes}` },
     h('div', { class: 'panel-head' }, h('h2', {}, title), aside), children);
 }
 
