@@ -58,3 +58,8 @@ test('ticks are round, and neither few nor many', () => {
     assert.match((found[1].at_s).toExponential(3), /^[125]\.000e/);
   }
 });
+
+test('a hold that did not fit was refused', () => {
+  const { rows } = waterfall(call({ hold_after_s: 0.1, hold_s: 0.1, error: 'insufficient_quota' }));
+  assert.deepEqual(rows.map((row) => row.end), ['refused']);
+});

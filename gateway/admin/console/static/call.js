@@ -20,7 +20,7 @@ export async function callPage(root, { id, signal, me }) {
   }
   const price = await priceOf(call, signal);
   add(root,
-    head(`Call of ${at(call.at)}`, [h('span', { class: 'mono' }, call.id), ' ', copyButton(call.id, 'Copy the id')], back),
+    head(`Call of ${at(call.at)}`, h('span', { class: 'mono' }, call.id), copyButton(call.id, 'Copy the id'), back),
     outcome(call),
     figures(call),
     panel('Where the time went', { aside: h('span', { class: 'muted small' }, `${seconds(call.duration_s)} in all`) }, time(call)),
@@ -71,9 +71,9 @@ function time(call) {
   if (!rows.length) return empty('Nobody was asked', 'It was refused before anything was held or sent.');
   const share = (value) => `${(value * 100).toFixed(3)}%`;
   const axis = h('div', { class: 'waterfall-row axis' }, h('span', { class: 'waterfall-label' }),
-    h('div', { class: 'waterfall-track' }, ticks.filter((tick) => tick.left < 0.95).map((tick) => h('span', { class: 'tick', style: { left: share(tick.left) } }, tick.at_s ? seconds(tick.at_s) : '0'))));
+    h('div', { class: 'waterfall-track' }, ticks.filter((tick) => tick.left < 0.9).map((tick) => h('span', { class: 'tick', style: { left: share(tick.left) } }, tick.at_s ? seconds(tick.at_s) : '0'))));
   const lines = rows.map((row) => h('div', { class: 'waterfall-row' },
-    h('span', { class: 'waterfall-label', title: row.label }, h('span', {}, row.label), h('span', { class: `sub ${row.tone}` }, row.kind === 'hold' ? seconds(row.parts[0].to_s - row.parts[0].from_s) : row.end)),
+    h('span', { class: 'waterfall-label', title: row.label }, h('span', {}, row.label), h('span', { class: `sub ${row.tone}` }, row.kind === 'hold' ? `${row.end} in ${seconds(row.parts[0].to_s - row.parts[0].from_s)}` : row.end)),
     h('div', { class: 'waterfall-track' }, ticks.map((tick) => h('span', { class: 'grid-line', style: { left: share(tick.left) } })),
       row.parts.map((part) => h('span', { class: `part ${part.kind} ${row.tone}`, style: { left: share(part.left), width: `max(2px, ${share(part.width)})` } })),
       row.mark !== null && h('span', { class: 'first-token', style: { left: share(row.mark) } }))));
@@ -112,7 +112,7 @@ function cost(call, price) {
   return [
     parts.length ? table(columns, parts, { caption: 'What it cost' }) : empty('Nothing was consumed', 'It cost nothing.'),
     h('dl', { class: 'facts panel-body' }, fact('Billed', usdExact(call.cost_usd)), fact('Held while it ran', usdExact(call.held_usd)),
-      fact('Counted by', call.usage_official ? 'the provider' : 'the gateway: the provider sent no usage')),
+      parts.length > 0 && fact('Counted by', call.usage_official ? 'the provider' : 'the gateway: the provider sent no usage')),
     parts.length > 0 && !isExact && h('p', { class: 'muted small panel-body' }, 'The parts are by the price of the target now, and do not make the whole: the provider billed by itself, its price has tiers or lines of images, or it has changed since.'),
   ];
 }

@@ -8,7 +8,8 @@ import { empty, field, panel } from './parts.js';
 
 /** The conversation, which stays while the tab lives. */
 let messages = [];
-const settings = { model: '', suffix: '', system: '', temperature: '', most: '' };
+// A ceiling from the start: a call without one holds what its longest answer could cost, which is more than a small budget.
+const settings = { model: '', suffix: '', system: '', temperature: '', most: '1000' };
 const SUFFIXES = [['', 'As configured'], [':cost', 'Cheapest first'], [':latency', 'Fastest first'], [':quality', 'Best first'], [':balanced', 'Balanced']];
 
 export function chat({ models, caller, signal }) {

@@ -5,6 +5,7 @@ import { call, facts } from './data_plane.js';
 import { h, put } from './dom.js';
 import { usd } from './format.js';
 import { icon } from './icons.js';
+import { imageChoices } from './models.js';
 import { empty, field, panel } from './parts.js';
 
 const settings = { model: '', prompt: '', size: 'auto', quality: 'auto', n: '1' };
@@ -16,8 +17,9 @@ export function images({ models, targets, caller, signal }) {
   const size = h('select', { onchange: keep('size') });
   const quality = h('select', { onchange: keep('quality') });
   const fit = () => {
-    offer(size, 'size', able(targets, 'image_sizes'));
-    offer(quality, 'quality', able(targets, 'image_qualities'));
+    const { sizes, qualities } = imageChoices(settings.model, targets);
+    offer(size, 'size', sizes);
+    offer(quality, 'quality', qualities);
   };
   const model = h('select', { value: settings.model, onchange: (event) => { settings.model = event.target.value; fit(); } }, models.map((name) => h('option', { value: name }, name)));
   const generate = h('button', { type: 'submit', class: 'button primary' }, icon('image'), 'Generate');
@@ -49,12 +51,6 @@ export function images({ models, targets, caller, signal }) {
 }
 
 const keep = (name) => (event) => { settings[name] = event.target.value; };
-
-/** What any target of the model that is on says it can do; nothing where none says. */
-function able(targets, what) {
-  const own = targets.filter((target) => target.model === settings.model && !target.off_because);
-  return [...new Set(own.flatMap((target) => target.capabilities[what] ?? []))].filter((value) => value !== 'auto').sort();
-}
 
 function offer(select, name, values) {
   if (!values.includes(settings[name])) settings[name] = 'auto';

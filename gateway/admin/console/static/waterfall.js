@@ -12,7 +12,7 @@ export function waterfall(call) {
   const part = (kind, from_s, to_s) => ({ kind, from_s, to_s, left: from_s / whole_s, width: Math.max(0, to_s - from_s) / whole_s });
   const rows = [];
   if (call.hold_after_s !== null) {
-    rows.push({ kind: 'hold', label: 'Hold of limits and budgets', end: 'held', tone: 'quiet', mark: null,
+    rows.push({ kind: 'hold', label: 'Hold of limits and budgets', end: call.error && !call.attempts.length ? 'refused' : 'held', tone: 'quiet', mark: null,
       parts: [part('hold', call.hold_after_s, call.hold_after_s + call.hold_s)] });
   }
   call.attempts.forEach((attempt, i) => rows.push(attemptRow(attempt, i, call, part, whole_s)));

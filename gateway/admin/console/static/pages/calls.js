@@ -72,7 +72,7 @@ const columns = [
   { label: 'Model', cell: (call) => [call.model, h('span', { class: 'sub nowrap' }, call.endpoint, call.stream && ', stream')] },
   { label: 'Key', cell: (call) => [call.key, call.team && h('span', { class: 'sub' }, call.team)] },
   { label: 'Served by', cell: (call) => [call.target ?? h('span', { class: 'muted' }, 'nobody'), call.attempts.length > 1 && h('span', { class: 'sub' }, `${call.attempts.length} attempts`)] },
-  { label: 'Tokens in, out', class: 'num', cell: (call) => (call.usage.images ? `${call.usage.images} images` : `${compact(call.usage.total_input)}, ${compact(call.usage.total_output)}`) },
+  { label: 'Tokens in, out', class: 'num', cell: (call) => (call.usage.images ? `${call.usage.images} ${call.usage.images === 1 ? 'image' : 'images'}` : `${compact(call.usage.total_input)}, ${compact(call.usage.total_output)}`) },
   { label: 'Cost', class: 'num', cell: (call) => h('span', { title: call.priced ? usdExact(call.cost_usd) : 'The price of the target is not known.' }, call.priced ? usd(call.cost_usd) : 'no price') },
   { label: 'First token', class: 'num', cell: (call) => seconds(call.ttft_s) },
   { label: 'Duration', class: 'num', cell: (call) => seconds(call.duration_s) },

@@ -83,7 +83,8 @@ function shown(found) {
   return [
     panel('The decision', { aside: badge(`by ${found.by}`, 'info') },
       h('p', { class: 'panel-body' }, 'It would go to ', h('strong', {}, first.target), found.ranked.length > 1 && `; should that fail, to ${found.ranked.length === 2 ? 'the next' : `the next ${found.ranked.length - 1}, in this order`}`, '.'),
-      table(rankedColumns(found), found.ranked, { caption: 'Targets in the order in which they would be tried' })),
+      table(rankedColumns(found), found.ranked, { caption: 'Targets in the order in which they would be tried' }),
+      h('p', { class: 'hint panel-body' }, 'A lower score is better; scores compare only within one model. What is expected is of one attempt that goes well.')),
     panel('Left out', { aside: badge(String(found.left_out.length)) }, found.left_out.length
       ? table(leftOutColumns(found), found.left_out, { caption: 'Targets that would not be tried' })
       : empty('Nobody is left out', 'Every target of the model could serve this call.')),

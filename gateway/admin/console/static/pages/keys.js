@@ -4,7 +4,7 @@ import { budgetsCell, hasCeilings, limitsCell, usageOf } from '../allowances.js'
 import { api, query as queryOf } from '../api.js';
 import { add, h, put } from '../dom.js';
 import { hash, read } from '../filters.js';
-import { at, inFull } from '../format.js';
+import { at, atTime, inFull, onDay } from '../format.js';
 import { icon } from '../icons.js';
 import { changeKey, createKey, revokeKey, rotateKey } from '../key_changes.js';
 import { badge, empty, failed, head, loading, panel, table } from '../parts.js';
@@ -61,7 +61,7 @@ export default async function page(root, { signal, query, me }) {
     { label: 'Models', cell: (key) => h('span', { class: 'globs' }, key.models.join(', ')) },
     { label: 'Limits', cell: cell('limits') },
     { label: 'Budgets', cell: cell('budgets') },
-    { label: 'Expires', cell: (key) => (key.expires_at ? h('span', { title: inFull(key.expires_at), class: 'nowrap' }, at(key.expires_at)) : h('span', { class: 'muted' }, 'never')) },
+    { label: 'Expires', cell: (key) => (key.expires_at ? h('span', { title: inFull(key.expires_at), class: 'nowrap' }, onDay(key.expires_at), h('span', { class: 'sub' }, atTime(key.expires_at))) : h('span', { class: 'muted' }, 'never')) },
     { label: h('span', { class: 'hidden' }, 'Actions'), class: 'row-actions', cell: (key) => actions(key, { ...facts, again, mayChange }) },
   ];
   function show() {

@@ -6,6 +6,7 @@ import { chat } from '../playground_chat.js';
 import { add, h, put } from '../dom.js';
 import { hash } from '../filters.js';
 import { images } from '../playground_images.js';
+import { serving } from '../models.js';
 import { empty, head, panel } from '../parts.js';
 
 export const title = 'Playground';
@@ -30,12 +31,3 @@ export default async function page(root, { signal, params, me }) {
   }
 }
 
-/** The names of the models with a target that is on and serves `tab`. What a target says nothing of, it may serve. */
-function serving(tab, models, targets) {
-  const can = ({ off_because: off, capabilities: { endpoints, features } }) => {
-    if (off) return false;
-    if (tab === 'chat') return endpoints === null || endpoints.includes('chat/completions');
-    return endpoints?.includes('images/generations') || features?.includes('image_output');
-  };
-  return models.map((model) => model.name).filter((name) => targets.some((target) => target.model === name && can(target)));
-}
