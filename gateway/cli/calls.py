@@ -136,7 +136,7 @@ class _Table:
         "time": 19, "status": 6, "model": 20, "target": 28, "key": 12, "seconds": 8, "ttft": 7,
         "tokens": 13, "usd": 11, "error": 22, "id": 24,
     }  # fmt: skip
-    LEFT_OUT = ("ttft", "key", "tokens", "error", "target", "id", "usd")
+    LEFT_OUT = ("ttft", "key", "tokens", "error", "target", "id", "usd", "model")
     """What goes first where the line is too long."""
     RIGHT = frozenset({"seconds", "ttft", "tokens", "usd"})
 
