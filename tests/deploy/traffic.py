@@ -29,7 +29,7 @@ CLIENTS = 12
 
 BEHAVIOURS: Mapping[str, Behaviour] = {
     "swift": Behaviour(ttft_ms=20, tokens_per_s=400, image_ms=120, jitter=0.5, output_tokens=24, cached_tokens=4),
-    "flaky": Behaviour(ttft_ms=60, tokens_per_s=200, jitter=0.5, output_tokens=24, error_rate=0.4, error_status=503),
+    "flaky": Behaviour(ttft_ms=60, tokens_per_s=200, jitter=0.5, output_tokens=24, error_rate=0.2, error_status=503),
     "gone": Behaviour(close=True),
     "mystery": Behaviour(ttft_ms=30, tokens_per_s=300, output_tokens=16),
 }
@@ -60,7 +60,7 @@ KEYS: tuple[Mapping[str, Any], ...] = (
         "key": "sk-web-0123456789",
         "team": "product",
         "models": PRICED,
-        "budgets": [{"usd": 50, "per": "day"}],
+        "budgets": [{"usd": 100, "per": "day"}],
     },
     {"name": "batch", "key": "sk-batch-0123456789", "team": "research", "models": PRICED, "limits": {"rpm": 30_000}},
     {"name": "loner", "key": "sk-loner-0123456789"},
@@ -74,8 +74,8 @@ KEYS: tuple[Mapping[str, Any], ...] = (
     },
 )
 TEAMS: Mapping[str, Any] = {
-    "product": {"budgets": [{"usd": 20, "per": "day"}], "limits": {"rpm": 60_000}},
-    "research": {"budgets": [{"usd": 2, "per": "hour"}]},
+    "product": {"budgets": [{"usd": 60, "per": "day"}], "limits": {"rpm": 60_000}},
+    "research": {"budgets": [{"usd": 20, "per": "hour"}]},
 }
 
 
@@ -182,7 +182,7 @@ async def traffic(folder: Path, redis_url: str) -> AsyncIterator[Traffic]:
 
 
 def settings(urls: Mapping[str, str], redis_url: str) -> dict[str, Any]:
-    limits = {"swift": {"rpm": 60_000, "concurrency": 40}, "flaky": {"rpm": 30_000}}
+    limits = {"swift": {"rpm": 6_000, "concurrency": 40}, "flaky": {"rpm": 3_000}}
     return {
         "server": {"log": {"level": "warning"}},
         "state": {"url": redis_url},

@@ -58,6 +58,8 @@ class Panel(msgspec.Struct, frozen=True, kw_only=True):
     """The colour below the first step."""
     width: int = 8
     height: int = 8
+    has_line: bool = True
+    """Whether a stat is drawn over time as well."""
     top: float | None = None
     """Where its scale ends."""
     mapping: Mapping[str, tuple[str, str]] | None = None
@@ -90,7 +92,7 @@ def _target(panel: Panel, query: Query, ref: str) -> Builder:
     if panel.kind == "table":
         return target.instant().format(PromQueryFormat.TABLE)
     target.legend_format(query.legend or "__auto").format(PromQueryFormat.TIME_SERIES)
-    is_now = panel.kind == "bars" or "$__range" in query.expr
+    is_now = panel.kind == "bars" or (panel.kind == "stat" and not _has_line(panel))
     return target.instant() if is_now else target.range()
 
 
@@ -121,12 +123,16 @@ def _now() -> Builder:
 
 
 def _stat(panel: Panel) -> Builder:
-    has_line = not any("$__range" in query.expr for query in panel.queries)
-    mode = shapes.BigValueGraphMode.AREA if has_line else shapes.BigValueGraphMode.NONE
+    mode = shapes.BigValueGraphMode.AREA if _has_line(panel) else shapes.BigValueGraphMode.NONE
     built = stat.Panel().graph_mode(mode).color_mode(shapes.BigValueColorMode.VALUE).reduce_options(_now())
     if any(query.legend for query in panel.queries):
         built.text_mode(shapes.BigValueTextMode.VALUE_AND_NAME)
     return built.color_scheme(_by_value())
+
+
+def _has_line(panel: Panel) -> bool:
+    """What happened in the whole of the time range has none."""
+    return panel.has_line and not any("$__range" in query.expr for query in panel.queries)
 
 
 def _lines(panel: Panel) -> Builder:

@@ -43,8 +43,9 @@ def row(slo: str, name: str, what: str, remedy: str) -> Row:
                 description=f"The share of calls that is promised: {what}",
                 kind="stat",
                 unit="percentunit",
+                has_line=False,
                 width=4,
-                height=5,
+                height=6,
                 queries=(Query(f'max(slo:sluice_objective:ratio{{slo="{slo}"}})'),),
             ),
             Panel(
@@ -53,8 +54,9 @@ def row(slo: str, name: str, what: str, remedy: str) -> Row:
                 f"objective: {remedy}",
                 kind="stat",
                 unit="percentunit",
+                base="text",
                 width=4,
-                height=5,
+                height=6,
                 queries=(Query(good),),
             ),
             Panel(
@@ -66,7 +68,7 @@ def row(slo: str, name: str, what: str, remedy: str) -> Row:
                 base="red",
                 steps=LEFT,
                 width=4,
-                height=5,
+                height=6,
                 queries=(Query(f"1 - {burn(slo, '30d')}"),),
             ),
             Panel(
@@ -77,7 +79,7 @@ def row(slo: str, name: str, what: str, remedy: str) -> Row:
                 kind="table",
                 unit="none",
                 width=12,
-                height=5,
+                height=6,
                 queries=(
                     Query(burns(slo, 0), "long window", "none", FAST),
                     Query(burns(slo, 1), "short window", "none", FAST),
