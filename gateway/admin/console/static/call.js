@@ -8,11 +8,14 @@ import { at, count, inFull, NONE, seconds, usd, usdExact } from './format.js';
 import { badge, copyButton, empty, figure, head, loaded, notice, panel, table } from './parts.js';
 import { said, waterfall } from './waterfall.js';
 
+/** Within which the log has a call that has ended. */
+const LOGGED_MS = 1_500;
+
 export async function callPage(root, { id, signal, me }) {
   const back = h('a', { class: 'button', href: '#/calls' }, 'All calls');
   let call;
   try {
-    call = await api.get(`/calls/${encodeURIComponent(id)}`, { signal });
+    call = await found(id, signal);
   } catch (error) {
     if (error.status !== 404) throw error;
     add(root, head('Call', null, back), panel('Not found', {}, empty('There is no such call', error.message)));
@@ -26,6 +29,18 @@ export async function callPage(root, { id, signal, me }) {
     panel('Where the time went', { aside: h('span', { class: 'muted small' }, `${seconds(call.duration_s)} in all`) }, time(call)),
     h('div', { class: 'grid-2' }, panel('What it cost', {}, cost(call, price)), panel('Facts', {}, facts(call))),
     call.has_payload && panel('What was said', {}, payload(call, me, signal)));
+}
+
+/** The call `id`. One that has ended just now is asked for twice: the log has it a moment later. */
+async function found(id, signal) {
+  const ask = () => api.get(`/calls/${encodeURIComponent(id)}`, { signal });
+  try {
+    return await ask();
+  } catch (error) {
+    if (error.code !== 'not_found') throw error;
+    await new Promise((then) => setTimeout(then, LOGGED_MS));
+    return ask();
+  }
 }
 
 /** The price of the target that served it, as it is now; null where it is gone or has none. */

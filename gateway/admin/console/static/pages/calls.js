@@ -29,11 +29,17 @@ async function list(root, { signal, query }) {
   const rows = rowsOf(body);
   const following = h('input', { type: 'checkbox', checked: true, onchange: (event) => event.target.checked && refresh().catch(show) });
   const older = h('button', { type: 'button', class: 'button', hidden: true, onclick: () => more().catch(show) }, 'Older calls');
+  const state = h('span', { class: 'muted small', role: 'status' });
   let next = null;
+  let turns = 0;
 
   const ask = (cursor) => api.get(`/calls${queryOf({ ...question(filters, Date.now()), limit: AT_ONCE, cursor })}`, { signal });
   async function refresh() {
+    const turn = ++turns;
     const page = await ask();
+    // An answer to a question that has been put anew since is of no use.
+    if (turn !== turns) return;
+    state.textContent = '';
     rows.begin(page.calls, Object.values(filters).some(Boolean));
     next = page.next;
     older.hidden = next === null;
@@ -55,7 +61,7 @@ async function list(root, { signal, query }) {
 
   add(root,
     head('Calls', 'Each call that ended on this gateway, the last one first. Open one to see where its time and money went.'),
-    panel('Calls', { aside: h('label', { class: 'check' }, following, 'Follow') }, filterBar(filters, filter, signal), body, h('div', { class: 'panel-body more' }, older)));
+    panel('Calls', { aside: h('div', { class: 'row' }, state, h('label', { class: 'check' }, following, 'Follow')) }, filterBar(filters, filter, signal), body, h('div', { class: 'panel-body more' }, older)));
   try {
     await refresh();
   } catch (error) {
@@ -63,7 +69,7 @@ async function list(root, { signal, query }) {
     put(body, notice('info', h('p', {}, error.message), h('p', { class: 'muted' }, 'Set calls.enabled to true in the configuration to keep a record of each call, without its content.')));
     return;
   }
-  poll(FOLLOW_MS, signal, async () => following.checked && refresh(), () => {});
+  poll(FOLLOW_MS, signal, async () => following.checked && refresh(), (error) => { state.textContent = `${error.message} Trying again.`; });
 }
 
 const columns = [

@@ -15,9 +15,9 @@ const TABS = [['chat', 'Chat'], ['images', 'Images']];
 const LOOPBACK = new Set(['127.0.0.1', 'localhost', '[::1]']);
 
 export default async function page(root, { signal, params, me }) {
-  const [{ data: models }, { data: targets }, { data: keys }] = await Promise.all([
-    api.get('/models', { signal }), api.get('/targets', { signal }), api.get('/keys?limit=1', { signal })]);
-  const caller = callerKey({ me, isOpen: LOOPBACK.has(location.hostname) && !keys.some((key) => key.source === 'config'), signal });
+  const [{ data: models }, { data: targets }, { settings }] = await Promise.all([
+    api.get('/models', { signal }), api.get('/targets', { signal }), api.get('/config', { signal })]);
+  const caller = callerKey({ me, isOpen: LOOPBACK.has(location.hostname) && !settings.keys.length && !settings.oidc, signal });
   const tab = TABS.some(([name]) => name === params[0]) ? params[0] : 'chat';
   const facts = { models: serving(tab, models, targets), targets, caller, signal };
   const choices = h('fieldset', { class: 'choices' }, h('legend', { class: 'hidden' }, 'What to try'), TABS.map(([name, label]) => h('label', {},
