@@ -5,7 +5,7 @@ COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY gateway gateway
 RUN --mount=type=cache,target=/root/.cache/pip \
     python -m venv /opt/sluice \
-    && /opt/sluice/bin/pip install --disable-pip-version-check --constraint constraints.txt . \
+    && /opt/sluice/bin/pip install --disable-pip-version-check --constraint constraints.txt ".[otel]" \
     && /opt/sluice/bin/pip uninstall --yes pip
 # Compiled here, the price table costs no start anything. From /, so that it is the installed package that is asked.
 RUN cd / && SLUICE_CACHE_DIR=/opt/sluice/prices /opt/sluice/bin/python -m gateway.catalog \

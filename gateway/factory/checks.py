@@ -62,6 +62,20 @@ def readable_store(settings: Settings, document: Document) -> Iterable[Problem]:
             yield document.problem(("state", "url"), problem.what, problem.fix)
 
 
+def sendable_traces(settings: Settings, document: Document) -> Iterable[Problem]:
+    """What it takes to send spans: the extra, headers that a request can carry, patterns. Nothing is connected to."""
+    if not settings.traces.endpoint:
+        return
+    # Loaded where it is used: few configurations send any.
+    from gateway.factory.traces import sent_by
+
+    try:
+        sent_by(settings.traces)
+    except ConfigError as error:
+        for problem in error.problems:
+            yield document.problem(tuple(problem.path.split(".")), problem.what, problem.fix)
+
+
 def _budgets(settings: Settings) -> Iterator[tuple[Place, Sequence[Budget]]]:
     """Where budgets are written, and what they are."""
     yield ("global", "budgets"), settings.everyone.budgets

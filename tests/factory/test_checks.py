@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from gateway.catalog.catalog import Catalog
-from gateway.factory.checks import countable_budgets, known_prices, readable_store
+from gateway.factory.checks import countable_budgets, known_prices, readable_store, sendable_traces
 from gateway.settings import check
 
 
@@ -118,3 +119,38 @@ def test_a_redis_url_is_good_whether_anybody_answers_there_or_not(tmp_path, url)
     path.write_text(f"{SERVED}state: {{url: '{url}'}}\n")
 
     assert check(path, {}, extra_checks=[readable_store])[0] is not None
+
+
+TRACED = """\
+providers: {sim: {kind: simulator}}
+models: {m: {targets: [sim/sim-chat]}}
+traces:
+  endpoint: http://127.0.0.1:4318
+  {said}
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "path"),
+    [
+        ("headers: {authorization: Bearer x}", None),
+        ('headers: {"x y": "1"}', "traces.headers"),
+        ('headers: {authorization: "sk-hidden-\\u00e4"}', "traces.headers"),
+    ],
+)
+def test_what_traces_can_not_be_sent_with_is_told_before_the_start(tmp_path, said, path):
+    file = tmp_path / "sluice.yaml"
+    file.write_text(TRACED.replace("{said}", said))
+    _, problems = check(file, {}, extra_checks=[sendable_traces])
+    assert [(problem.path, problem.line) for problem in problems] == ([(path, 5)] if path else [])
+    assert "sk-hidden" not in str(problems)
+
+
+def test_traces_without_the_extra_are_told_before_the_start(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "gateway.telemetry.tracing.tracer", None)
+    file = tmp_path / "sluice.yaml"
+    file.write_text(TRACED.replace("{said}", "sample: 1"))
+    _, problems = check(file, {}, extra_checks=[sendable_traces])
+    (problem,) = problems
+    assert (problem.path, problem.line) == ("traces.endpoint", 4)
+    assert problem.fix == "Install it: pip install 'sluice[otel]'."
