@@ -23,7 +23,9 @@ _log = logging.getLogger(__name__)
 MATCH_S = 0.1
 """What a pattern may take on one text. The library gives up the interpreter lock meanwhile."""
 MARGIN = 100
-"""Characters before the place where a payload was cut: no pattern knows what a cut goes through."""
+"""Characters before the place where a text was cut: no pattern knows what a cut goes through."""
+OVERLAP = 4_000
+"""Characters that patterns are shown beyond what there is room for."""
 LEFT_OUT = "sluice.content.left_out"
 _STREAM_FACTOR = 8
 """A frame of some 200 bytes brings a few characters."""
@@ -66,20 +68,15 @@ class Content:
         if payload is None:
             return {}
         try:
-            sent = self._redact(asked(outcome.endpoint, partly(payload.request)))
-            replied = self._redact(said(payload.reply, outcome.finish) if outcome.endpoint is Endpoint.CHAT else [])
+            sent = asked(outcome.endpoint, partly(payload.request))
+            replied = said(payload.reply, outcome.finish) if outcome.endpoint is Endpoint.CHAT else []
+            inputs, is_short = self._fit(sent, sent[-1:] if len(payload.request) < payload.request_size else ())
+            outputs, is_shorter = self._fit(replied, replied if len(payload.reply) < payload.reply_size else ())
         except _TooSlow:
             return {LEFT_OUT: "a pattern of traces.redact took too long"}
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             # Whatever a client or a provider sent that is not what the format says.
             return {LEFT_OUT: "it could not be read"}
-        # After the patterns had it whole: this is a cut, too.
-        if len(payload.request) < payload.request_size:
-            _trim(sent[-1:])
-        if len(payload.reply) < payload.reply_size:
-            _trim(replied)
-        inputs, is_short = _fit(sent, self._max_bytes)
-        outputs, is_shorter = _fit(replied, self._max_bytes)
         found: dict[str, str | bool] = {}
         if inputs:
             found["gen_ai.input.messages"] = msgspec.json.encode(inputs).decode()
@@ -89,12 +86,32 @@ class Content:
             found["sluice.content.cut"] = True
         return found
 
-    def _redact(self, messages: list[Message]) -> list[Message]:
+    def _fit(self, messages: Sequence[Message], broken: Sequence[Message]) -> tuple[Sequence[Message], bool]:
+        """As many of the messages as there is room for, redacted, the last one cut; and whether that are not all.
+
+        Of those that are ``broken``, the end was not kept.
+        """
+        room = self._max_bytes
+        fitting: list[Message] = []
+        is_short = False
         for message in messages:
+            parts: list[dict[str, Any]] = []
+            fitting.append({**message, "parts": parts})
             for part in message["parts"]:
+                parts.append(done := dict(part))
                 for name in _texts(part):
-                    part[name] = self.redacted(encodable(part[name]))
-        return messages
+                    text = encodable(part[name])
+                    read = text[: room + OVERLAP]
+                    is_short = is_short or len(read) < len(text)
+                    clean = self.redacted(read)
+                    if len(read) < len(text) or (message in broken and part is message["parts"][-1]):
+                        clean = clean[:-MARGIN]
+                    raw = clean.encode()
+                    done[name] = raw[: max(room, 0)].decode(errors="ignore")
+                    room -= len(raw)
+                if room < 0:
+                    return fitting, True
+        return fitting, is_short
 
     def redacted(self, text: str) -> str:
         """``text`` without what a pattern matches, and without what looks like a credential. Raises _TooSlow."""
@@ -112,29 +129,3 @@ class Content:
 def _texts(part: Mapping[str, Any]) -> Sequence[str]:
     """The names of what a part says, and somebody wrote."""
     return [name for name, value in part.items() if isinstance(value, str) and name != "type"]
-
-
-def _trim(messages: Sequence[Message]) -> None:
-    """Take away the last characters of messages that were cut in their last part."""
-    for message in messages:
-        for part in message["parts"][-1:]:
-            for name in _texts(part):
-                part[name] = part[name][:-MARGIN]
-
-
-def _fit(messages: Sequence[Message], room: int) -> tuple[Sequence[Message], bool]:
-    """As many of the messages as ``room`` bytes of text hold, the last one cut; and whether that are not all."""
-    fitting: list[Message] = []
-    for message in messages:
-        parts: list[Mapping[str, Any]] = []
-        fitting.append({**message, "parts": parts})
-        for part in message["parts"]:
-            done = dict(part)
-            parts.append(done)
-            for name in _texts(part):
-                raw = done[name].encode()
-                done[name] = raw[: max(room, 0)].decode(errors="ignore")
-                room -= len(raw)
-            if room < 0:
-                return fitting, True
-    return fitting, False
