@@ -104,12 +104,11 @@ function debounced(signal) {
 }
 
 function actions(key, { mayChange, ...facts }) {
-  if (key.source === 'config') {
-    return h('span', { class: 'muted small', title: 'The configuration’s file has this key: only a change of the file changes it.' }, 'Read only: in the file');
-  }
-  if (key.status === 'revoked') return h('span', { class: 'muted small nowrap', title: inFull(key.revoked_at) }, `Revoked ${at(key.revoked_at)}`);
   const calls = h('a', { class: 'button small quiet', href: hash('calls', { key: key.name }), 'aria-label': `Calls of ${key.name}` }, 'Calls');
+  const note = (text, about) => h('div', { class: 'row tight' }, calls, h('span', { class: 'muted small', title: about }, text));
+  if (key.source === 'config') return note('Read only: in the file', 'The configuration’s file has this key: only a change of the file changes it.');
+  if (key.status === 'revoked') return note(`Revoked ${at(key.revoked_at)}`, inFull(key.revoked_at));
   if (!mayChange) return calls;
-  const button = (label, act, tone = '') => h('button', { type: 'button', class: `button small ${tone}`, 'aria-label': `${label} ${key.name}`, onclick: () => act(key, facts) }, label);
+  const button = (label, act) => h('button', { type: 'button', class: 'button small', 'aria-label': `${label} ${key.name}`, onclick: () => act(key, facts) }, label);
   return h('div', { class: 'row tight' }, calls, button('Edit', changeKey), button('Rotate', rotateKey), button('Revoke', revokeKey));
 }
