@@ -91,8 +91,10 @@ def sent_by(said: Said) -> tuple[Collector, Content | None]:
     """What sends spans, and what reads the content for them. Asks nobody anything. Raises ConfigError."""
     try:
         from gateway.telemetry.otlp import Collector
-        from gateway.telemetry.tracing.content import Content
         from gateway.telemetry.tracing.tracer import PATH
+
+        if said.content:
+            from gateway.telemetry.tracing.content import Content
     except ImportError:
         what = "needs the extra otel, which is not installed"
         raise _wrong("endpoint", what, "Install it: pip install 'sluice[otel]'.") from None

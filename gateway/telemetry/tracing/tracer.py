@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from gateway.core.types import Outcome
 from gateway.telemetry.batches import Batches
 from gateway.telemetry.otlp import Collector
-from gateway.telemetry.tracing.content import Content
 from gateway.telemetry.tracing.spans import SCHEMA, Upstream, add_call, put
+
+if TYPE_CHECKING:
+    # Its patterns are loaded where they are used.
+    from gateway.telemetry.tracing.content import Content
 
 _log = logging.getLogger(__name__)
 

@@ -364,7 +364,7 @@ def test_without_an_endpoint_nothing_of_opentelemetry_is_loaded():
 
 @pytest.mark.parametrize("module", ["opentelemetry.proto.common.v1.common_pb2", "regex"])
 def test_without_the_extra_the_error_says_what_to_install(module):
-    out, err = alone(config("http://127.0.0.1:1"), f"sys.modules[{module!r}] = None")
+    out, err = alone(config("http://127.0.0.1:1", traces={"content": True}), f"sys.modules[{module!r}] = None")
     assert out == ""
     assert "traces.endpoint: needs the extra otel" in err
     assert "pip install 'sluice[otel]'" in err
