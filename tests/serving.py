@@ -31,7 +31,12 @@ class Serving:
         self.url = url
         self.base_url = f"{url}/v1"
         self.gateway = gateway
-        self.outcomes = outcomes
+        self._outcomes = outcomes
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        self.gateway.lasting.observers.flush()
+        return self._outcomes
 
     async def until(self, condition: Any, within_s: float = 5.0) -> None:
         """Let the loop turn until ``condition()`` holds: for what another task or thread is about to do."""

@@ -6,12 +6,15 @@ import asyncio
 import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import httpx
 import msgspec
 
 from gateway.core.clock import Clock
+
+if TYPE_CHECKING:
+    # Takes 0.1 s to load, which a start without webhooks doesn't spend.
+    import httpx
 
 _WORD = re.compile(rb"[a-z_]{2,40}")
 """Slack's own errors: ``no_service``, ``channel_is_archived``. Nothing else of a reply is shown."""
@@ -59,6 +62,8 @@ class HttpPost:
 
     async def __call__(self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float) -> Reply:
         client = await self._made()
+        import httpx  # noqa: PLC0415  loaded by now, in a thread
+
         try:
             async with (
                 asyncio.timeout(timeout_s),
@@ -85,8 +90,7 @@ class HttpPost:
     async def _made(self) -> httpx.AsyncClient:
         async with self._making:
             if self._client is None:
-                # It reads the system's certificates, which takes tens of milliseconds.
-                self._client = await asyncio.to_thread(httpx.AsyncClient, follow_redirects=False)
+                self._client = await asyncio.to_thread(_new_client)
             return self._client
 
     def _asked_s(self, reply: httpx.Response) -> float:
@@ -98,6 +102,13 @@ class HttpPost:
 
     def _until(self, date: str) -> float:
         return max(0.0, parsedate_to_datetime(date).timestamp() - self._clock.time()) if date else 0.0
+
+
+def _new_client() -> httpx.AsyncClient:
+    """Blocks: it reads the system's certificates, which takes tens of milliseconds."""
+    import httpx  # noqa: PLC0415
+
+    return httpx.AsyncClient(follow_redirects=False)
 
 
 def _why(status: int, said: bytes) -> str:

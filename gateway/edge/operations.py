@@ -15,8 +15,12 @@ Readiness = Callable[[], Mapping[str, object] | None]
 """What hinders serving, None if nothing does."""
 
 
-def operations(*, render: Render, hindrance: Readiness, config: Callable[[], str]) -> dict[str, App]:
-    """The operations endpoints, by path. ``config`` is the hash of the configuration in force."""
+def operations(
+    *, render: Render, catch_up: Callable[[], None], hindrance: Readiness, config: Callable[[], str]
+) -> dict[str, App]:
+    """The operations endpoints, by path. ``config`` is the hash of the configuration in force; ``catch_up`` has what
+    ended before a scrape be counted.
+    """
     # One page at a time: several at once would share the interpreter with the calls, and be no sooner done.
     rendering = asyncio.Lock()
 
@@ -34,6 +38,7 @@ def operations(*, render: Render, hindrance: Readiness, config: Callable[[], str
     async def metrics(scope: Scope, _receive: Receive, send: Send) -> None:
         accept = next((value for name, value in scope["headers"] if name == b"accept"), b"")
         async with rendering:
+            catch_up()
             body, content_type = await asyncio.to_thread(render, accept.decode("latin-1"))
         await send_whole(send, 200, [(b"content-type", content_type.encode("latin-1"))], body)
 

@@ -46,7 +46,10 @@ class Gateway:
             new_id=lasting.new_id,
             observe=lasting.observers.observe,
             operations=operations(
-                render=lasting.metrics.render, hindrance=self._hindrance, config=lambda: live.made.hash
+                render=lasting.metrics.render,
+                catch_up=lasting.observers.flush,
+                hindrance=self._hindrance,
+                config=lambda: live.made.hash,
             ),
             control_plane=self._control_plane,
             tracing=traces.sampling if traces is not None else None,
@@ -105,6 +108,7 @@ async def running_gateway(
         )
         started.push_async_callback(lasting.callers.aclose)
         started.push_async_callback(lasting.alerts.aclose)
+        started.callback(lasting.observers.flush)
         live = Live(lasting, source)
         await live.start(settings, problems)
         started.push_async_callback(live.aclose)

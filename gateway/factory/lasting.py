@@ -63,6 +63,8 @@ class Lasting(msgspec.Struct, frozen=True, kw_only=True):
 
         So are those of the providers ``anew``: what they did with another key, or elsewhere, says nothing now.
         """
+        # What ended before is told of as things were then.
+        self.observers.flush()
         every = (target for model in control.models.values() for target in model.targets)
         targets = {target.id for target in every if target.provider not in anew}
         self.vitals.retain(targets)
@@ -131,7 +133,7 @@ def build_lasting(
         watch=watch,
         alerts=alerts,
         recent=recent,
-        observers=Observers(observers, clock),
+        observers=Observers(observers, clock, later=asyncio.get_running_loop().call_later),
         log_writer=log_writer,
     )
 

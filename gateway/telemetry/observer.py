@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from gateway.core.clock import Clock
 from gateway.core.types import Outcome
 
 _log = logging.getLogger(__name__)
+
+TOLD_WITHIN_S = 0.02
+MOST_AT_ONCE = 64
+"""Some 0.6 ms of the event loop."""
 
 
 class Observer(Protocol):
@@ -25,14 +29,27 @@ class Observer(Protocol):
 class Observers:
     """Hands each Outcome to every observer, in order. One that raises is logged and hurts neither call nor neighbour.
 
+    Calls that end within ``TOLD_WITHIN_S`` are told of together: an observer that is asked by itself finds nothing of
+    what it needs in the processor's caches, and takes twice as long.
+
     A broken observer fails on every call, so each is logged at most once a ``quiet_s``, with its traceback and the
     count of failures since the line before.
     """
 
-    def __init__(self, observers: Iterable[Observer], clock: Clock, *, quiet_s: float = 60.0) -> None:
+    def __init__(
+        self,
+        observers: Iterable[Observer],
+        clock: Clock,
+        *,
+        later: Callable[[float, Callable[[], None]], object] | None = None,
+        quiet_s: float = 60.0,
+    ) -> None:
+        """``later`` is the event loop's ``call_later``; without it, each Outcome is told of at once."""
         self._watches = tuple(_Watch(observer) for observer in observers)
         self._clock = clock
+        self._later = later
         self._quiet_s = quiet_s
+        self._ended: list[Outcome] = []
 
     @property
     def failures(self) -> int:
@@ -40,11 +57,21 @@ class Observers:
         return sum(watch.failures for watch in self._watches)
 
     def observe(self, outcome: Outcome) -> None:
+        self._ended.append(outcome)
+        if self._later is None or len(self._ended) >= MOST_AT_ONCE:
+            self.flush()
+        elif len(self._ended) == 1:
+            self._later(TOLD_WITHIN_S, self.flush)
+
+    def flush(self) -> None:
+        """Tell of every call that has ended: for whoever is about to look, and before the end."""
+        ended, self._ended = self._ended, []
         for watch in self._watches:
-            try:
-                watch.observe(outcome)
-            except Exception:  # noqa: BLE001  whatever it is, the call must not feel it
-                self._report(watch)
+            for outcome in ended:
+                try:
+                    watch.observe(outcome)
+                except Exception:  # noqa: BLE001  whatever it is, no call must feel it
+                    self._report(watch)
 
     def _report(self, watch: _Watch) -> None:
         watch.failures += 1

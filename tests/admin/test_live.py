@@ -16,11 +16,11 @@ async def test_a_call_is_seen_with_what_it_used_and_cost():
         headers = {"authorization": f"Bearer {CLIENT_KEY}"}
         await client.post("/v1/chat/completions", json=CALL, headers=headers)
         await client.post("/v1/chat/completions", json={**CALL, "model": "smell"}, headers=headers)
+        [call, _] = served.outcomes
         clock.advance(3)
         reply = await client.get("/admin/v1/live")
 
         document = reply.json()
-        [call, _] = served.outcomes
         [row] = [second["models"]["small"] for second in document["seconds"] if "small" in second["models"]]
         assert (row["calls"], row["failed"], row["refused"]) == (1, 0, 0)
         assert (row["output_tokens"], row["cost_nanousd"]) == (call.usage.total_output, call.cost_nanousd)
@@ -38,8 +38,9 @@ async def test_a_call_is_seen_with_what_it_used_and_cost():
 
 async def test_what_was_seen_is_not_told_again():
     clock = MovableClock()
-    async with controlling(clock=clock) as (_, client):
+    async with controlling(clock=clock) as (served, client):
         await client.post("/v1/chat/completions", json=CALL, headers={"authorization": f"Bearer {CLIENT_KEY}"})
+        assert len(served.outcomes) == 1
         clock.advance(3)
         first = (await client.get("/admin/v1/live")).json()
         again = (await client.get(f"/admin/v1/live?since={first['through']}")).json()

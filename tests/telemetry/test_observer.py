@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import logging
 
-from gateway.telemetry.observer import Observers
+from gateway.telemetry.observer import MOST_AT_ONCE, TOLD_WITHIN_S, Observers
 from tests.clock import FrozenClock
 from tests.telemetry.outcomes import outcome
 
@@ -74,3 +74,67 @@ def test_no_observers_is_fine():
 
 def test_its_repr_names_the_observers():
     assert repr(Observers([Notebook(), Grenade()], FrozenClock())) == "<Observers Notebook, Grenade>"
+
+
+class Timer:
+    """An event loop's ``call_later``."""
+
+    def __init__(self):
+        self.waiting = []
+
+    def __call__(self, delay_s, call):
+        self.waiting.append((delay_s, call))
+
+    def ring(self):
+        waiting, self.waiting = self.waiting, []
+        for _, call in waiting:
+            call()
+
+
+def test_calls_that_end_soon_after_each_other_are_told_of_together_in_their_order():
+    notebook, timer = Notebook(), Timer()
+    observers = Observers([notebook], FrozenClock(), later=timer)
+    ended = [outcome(id=str(number)) for number in range(5)]
+    for each in ended:
+        observers.observe(each)
+    assert notebook.seen == []
+    assert [delay_s for delay_s, _ in timer.waiting] == [TOLD_WITHIN_S]
+    timer.ring()
+    assert notebook.seen == ended
+    observers.observe(ended[0])
+    timer.ring()
+    assert notebook.seen == [*ended, ended[0]]
+
+
+def test_many_calls_do_not_wait_for_the_timer():
+    notebook, timer = Notebook(), Timer()
+    observers = Observers([notebook], FrozenClock(), later=timer)
+    for _ in range(MOST_AT_ONCE):
+        observers.observe(outcome())
+    assert len(notebook.seen) == MOST_AT_ONCE
+    timer.ring()
+    assert len(notebook.seen) == MOST_AT_ONCE
+
+
+def test_whoever_is_about_to_look_has_all_told():
+    notebook = Notebook()
+    observers = Observers([notebook], FrozenClock(), later=Timer())
+    observers.observe(outcome())
+    observers.flush()
+    assert len(notebook.seen) == 1
+
+
+def test_of_calls_told_together_each_is_told_whatever_an_observer_makes_of_another():
+    class Picky(Notebook):
+        def observe(self, outcome):
+            super().observe(outcome)
+            if outcome.id == "1":
+                raise RuntimeError("not this one")
+
+    picky, after, timer = Picky(), Notebook(), Timer()
+    observers = Observers([picky, after], FrozenClock(), later=timer)
+    for number in range(3):
+        observers.observe(outcome(id=str(number)))
+    timer.ring()
+    assert [each.id for each in picky.seen] == [each.id for each in after.seen] == ["0", "1", "2"]
+    assert observers.failures == 1
