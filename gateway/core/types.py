@@ -298,6 +298,6 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     ttft_s: float | None = None
     """From the call's arrival to the first event."""
     overhead_s: float
-    """Not spent waiting for a provider, nor for the client to take the bytes."""
+    """Not spent waiting: for a provider, for room in a budget, for the client to take the bytes."""
     trace: Trace | None = None
     payload: Payload | None = None

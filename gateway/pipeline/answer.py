@@ -14,7 +14,19 @@ from gateway.routing.decision import Decision
 
 
 class Answer:
-    __slots__ = ("_clock", "_meter", "_record", "attempts", "call", "decision", "levels", "limits", "read", "target")
+    __slots__ = (
+        "_clock",
+        "_meter",
+        "_record",
+        "_waits",
+        "attempts",
+        "call",
+        "decision",
+        "levels",
+        "limits",
+        "read",
+        "target",
+    )
 
     def __init__(self, record: Record, decision: Decision, ledger: Ledger, meter: Meter, clock: Clock) -> None:
         self.call = record.call
@@ -28,6 +40,7 @@ class Answer:
         """The next event; None after the last. Raises UpstreamError where the reply breaks off."""
         self._record = record
         self._meter = meter
+        self._waits = ledger.waits
         self._clock = clock
 
     @property
@@ -42,6 +55,6 @@ class Answer:
 
     @property
     def overhead_s(self) -> float:
-        """Time since the call's arrival that was not spent waiting for a provider."""
-        waited_s = self._record.waited_s + self._meter.waited_s
+        """Time since the call's arrival that was not spent waiting: for a provider, or for room in a budget."""
+        waited_s = self._record.waited_s + self._meter.waited_s + self._waits.paused_s
         return max(0.0, self._clock.monotonic() - self.call.received_at - waited_s)

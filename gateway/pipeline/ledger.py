@@ -19,6 +19,20 @@ FIRST_LOOK_S = 0.01
 LAST_LOOK_S = 0.1
 
 
+class Waits:
+    """What one call has waited for in its holds. Seconds."""
+
+    __slots__ = ("began_at", "paused_s", "store_s")
+
+    def __init__(self) -> None:
+        self.began_at: float | None = None
+        """When the store was first asked; monotonic."""
+        self.store_s = 0.0
+        """For the store to answer, in all."""
+        self.paused_s = 0.0
+        """For others to give back what they hold of a budget."""
+
+
 class Admission:
     """How calls are let in: the store and the limits, and how long to wait for a budget that others only hold.
 
@@ -33,30 +47,46 @@ class Admission:
         self.book = book
         self.new_id = new_id
         self.time = clock.time
-        self.monotonic = clock.monotonic
-        self._clock = clock
+        self._now = clock.monotonic
         self._sleep = sleep
         self._hold_wait_s = hold_wait_s
 
-    async def hold(self, reservations: Sequence[Reservation], deadline: float) -> tuple[Level, ...] | Refusal:
+    async def hold(
+        self, reservations: Sequence[Reservation], deadline: float, waits: Waits
+    ) -> tuple[Level, ...] | Refusal:
         """Take all of it, or say what refused. Raises NoTarget if the store can't answer."""
         try:
-            return await self._hold(reservations, deadline)
+            return await self._hold(reservations, deadline, waits)
         except StoreUnavailable as error:
             said = "the gateway's store of limits can't answer; please ask again"
             raise NoTarget(said, code="store_unavailable", headers=RETRY_SOON) from error
 
-    async def _hold(self, reservations: Sequence[Reservation], deadline: float) -> tuple[Level, ...] | Refusal:
-        answer = await self.store.hold(reservations)
+    async def _hold(
+        self, reservations: Sequence[Reservation], deadline: float, waits: Waits
+    ) -> tuple[Level, ...] | Refusal:
+        answer = await self._asked(reservations, waits)
         if not _is_passing(answer):
             return answer
-        until = min(deadline, self._clock.monotonic() + self._hold_wait_s)
+        until = min(deadline, self._now() + self._hold_wait_s)
         pause_s = FIRST_LOOK_S
-        while _is_passing(answer) and self._clock.monotonic() + pause_s < until:
-            await self._sleep(pause_s)
+        while _is_passing(answer) and self._now() + pause_s < until:
+            paused_at = self._now()
+            try:
+                await self._sleep(pause_s)
+            finally:
+                waits.paused_s += self._now() - paused_at
             pause_s = min(pause_s * 2, LAST_LOOK_S)
-            answer = await self.store.hold(reservations)
+            answer = await self._asked(reservations, waits)
         return answer
+
+    async def _asked(self, reservations: Sequence[Reservation], waits: Waits) -> tuple[Level, ...] | Refusal:
+        began_at = self._now()
+        if waits.began_at is None:
+            waits.began_at = began_at
+        try:
+            return await self.store.hold(reservations)
+        finally:
+            waits.store_s += self._now() - began_at
 
 
 class _Hold(msgspec.Struct, frozen=True):
@@ -90,10 +120,7 @@ class Ledger:
         """Sent to the provider that ``_providers`` is held of."""
         self.levels: tuple[Level, ...] = ()
         """How the call's own limits stood after its hold."""
-        self.hold_began_at: float | None = None
-        """When the store was first asked; monotonic."""
-        self.hold_s = 0.0
-        """Spent waiting for the store, in all."""
+        self.waits = Waits()
 
     @property
     def held_nanousd(self) -> int:
@@ -120,7 +147,7 @@ class Ledger:
             asked.append(self._providers)
         if not asked:
             return
-        answer = await self._take([hold.reservation for hold in asked])
+        answer = await self._admission.hold([hold.reservation for hold in asked], self._deadline, self.waits)
         if isinstance(answer, Refusal):
             self._refuse(answer, asked)
         elif asked[0] is own:
@@ -136,15 +163,6 @@ class Ledger:
         if self._own is not None:
             self._admission.store.settle(self._own.reservation.id, amounts(self._own.limits, truth))
             self._own = None
-
-    async def _take(self, reservations: Sequence[Reservation]) -> tuple[Level, ...] | Refusal:
-        began_at = self._admission.monotonic()
-        if self.hold_began_at is None:
-            self.hold_began_at = began_at
-        try:
-            return await self._admission.hold(reservations, self._deadline)
-        finally:
-            self.hold_s += self._admission.monotonic() - began_at
 
     def _hold(self, limits: Sequence[Limit], worst: Consumption) -> _Hold:
         return _Hold(limits, Reservation(self._admission.new_id(), claims(limits, worst)))

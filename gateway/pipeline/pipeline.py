@@ -100,7 +100,10 @@ class Pipeline:
                 are_last_resorts=decision.ranked[0].is_last_resort,
             )
             ask = partial(self._ask, record, ledger, course, deadline)
-            meter = await self._failover.first(course, ask, deadline)
+            try:
+                meter = await self._failover.first(course, ask, deadline)
+            finally:
+                record.waited_s += course.paused_s
             record.served_by = meter.target
             record.ttft_s = self._clock.monotonic() - call.received_at
             await respond(Answer(record, decision, ledger, meter, self._clock))

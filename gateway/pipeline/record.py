@@ -11,7 +11,7 @@ from gateway.core.types import Attempt, Call, Feature, Outcome, Target
 from gateway.health.breaker import NOT_ITS_FAULT
 from gateway.health.vitals import Vitals
 from gateway.pipeline.bill import Bill
-from gateway.pipeline.ledger import Ledger
+from gateway.pipeline.ledger import Ledger, Waits
 from gateway.pipeline.meter import Meter
 
 HTTP_OK = 200
@@ -21,6 +21,8 @@ STOPPING = "gateway_stopping"
 """What a task is cancelled with (``task.cancel(STOPPING)``) whose time is over because the gateway stops; the code of
 the error that its client gets, too."""
 UNAVAILABLE = 503
+NOTHING_WAITED = Waits()
+"""Of a call that no target could serve."""
 
 
 class Trial:
@@ -101,7 +103,9 @@ class Record:
         self.finish: str | None = None
         self.ttft_s: float | None = None
         self.waited_s = 0.0
-        """Spent waiting for providers, or for the client to take its bytes."""
+        """Spent waiting for providers, the pauses before they are asked again among it, or for the client to take its
+        bytes.
+        """
         self.was_abandoned = False
         """Nobody waits for the reply any more: the client hung up, or the gateway is going down."""
         self.payload: Payload | None = None
@@ -157,7 +161,7 @@ class Record:
         call = self.call
         needs = call.needs
         draws = needs.images > 0 or Feature.IMAGE_OUTPUT in needs.features
-        held_at = ledger.hold_began_at if ledger is not None else None
+        waits = ledger.waits if ledger is not None else NOTHING_WAITED
         duration_s = now - call.received_at
         target = self.served_by
         return Outcome(
@@ -179,15 +183,15 @@ class Record:
             cost_nanousd=bill.cost_nanousd,
             is_priced=bill.is_priced,
             held_nanousd=ledger.held_nanousd if ledger is not None else 0,
-            hold_after_s=held_at - call.received_at if held_at is not None else None,
-            hold_s=ledger.hold_s if ledger is not None else 0.0,
+            hold_after_s=waits.began_at - call.received_at if waits.began_at is not None else None,
+            hold_s=waits.store_s,
             image_quality=needs.image_quality if draws else "",
             image_size=needs.image_size if draws else "",
             finish=self.finish,
             at=self.at,
             duration_s=duration_s,
             ttft_s=self.ttft_s,
-            overhead_s=max(0.0, duration_s - self.waited_s),
+            overhead_s=max(0.0, duration_s - self.waited_s - waits.paused_s),
             trace=call.trace,
             payload=self.payload,
         )

@@ -36,6 +36,8 @@ class Course:
         self._goes_on_after_content_filter = route.fallback_on_content_filter
         self._larger_than: int | None = None
         self.failures: list[Failure] = []
+        self.paused_s = 0.0
+        """Spent before targets were asked again."""
 
     def next(self) -> Target | None:
         """The target to ask now; None when the call is at its end."""

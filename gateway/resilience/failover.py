@@ -44,7 +44,7 @@ class Failover:
                     continue  # another may come back sooner
                 if not self._retry_budget.withdraw():
                     break
-                await self._sleep(delay_s)
+                await self._pause(course, delay_s)
             if not self._breakers.try_acquire(target.id, is_last_resort=course.is_last_resort):
                 course.postpone(target)
                 continue
@@ -60,6 +60,13 @@ class Failover:
                 self._breakers.record(target.id, None)
                 return result
         raise ended(course.failures)
+
+    async def _pause(self, course: Course, delay_s: float) -> None:
+        paused_at = self._clock.monotonic()
+        try:
+            await self._sleep(delay_s)
+        finally:
+            course.paused_s += self._clock.monotonic() - paused_at
 
     def _delay_s(self, course: Course, target: Target, deadline: float) -> float | None:
         """How long to wait before ``target`` is asked again; None if the call can't wait for so long."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 import pytest
 
 from gateway.core.errors import CallError, Reason, UpstreamError
+from gateway.core.money import NANOUSD
 from gateway.core.trace import Trace
 from gateway.core.types import Endpoint, Needs
+from gateway.limits.base import Consumption
+from gateway.pipeline.ledger import Ledger
 from gateway.state.base import Level
-from tests.pipeline.scene import DONE, USAGE_FRAME, Scene, chunk, served
+from tests.pipeline.scene import DONE, USAGE_FRAME, WORST, Scene, chunk, served
 from tests.transport import SSE, ScriptedTransport, replied
 
 TRACE = Trace(0xA, 0x100, parent_id=0xB, state="vendor=1")
@@ -69,6 +72,48 @@ async def test_the_holds_of_several_attempts_add_up():
     scene.store.hold = slow
     await scene.serve(stream=False)
     assert (scene.outcome.hold_after_s, scene.outcome.hold_s) == (0.0, 0.5)
+
+
+@modes
+async def test_a_pause_before_a_provider_is_asked_again_is_no_overhead(stream):
+    busy = UpstreamError(Reason.OVERLOADED, "busy", status=529, retry_after_s=0.5)
+    scene = Scene(ScriptedTransport(busy, served(stream=stream)))
+    client = await scene.serve(stream=stream)
+    assert sum(scene.naps) >= 0.5
+    assert scene.outcome.duration_s == pytest.approx(sum(scene.naps))
+    assert scene.outcome.overhead_s == pytest.approx(0, abs=1e-6)
+    assert client.answer.overhead_s == pytest.approx(0, abs=1e-6)
+
+
+@modes
+async def test_a_pause_of_a_call_that_fails_in_the_end_is_none_either(stream):
+    busy = UpstreamError(Reason.OVERLOADED, "busy", status=529, retry_after_s=0.5)
+    scene = Scene(ScriptedTransport(*[busy] * 4))
+    with pytest.raises(CallError):
+        await scene.serve(stream=stream)
+    assert sum(scene.naps) >= 0.5
+    assert scene.outcome.overhead_s == pytest.approx(0, abs=1e-6)
+
+
+@modes
+async def test_the_wait_for_what_others_hold_of_a_budget_is_neither_overhead_nor_the_stores(stream):
+    scene = Scene(ScriptedTransport(served(stream=stream)), budget_usd=1.5 * WORST / NANOUSD)
+    other = scene.pipeline._admission
+    limits = scene.book.of_call(scene.call(stream=stream))
+    ledger = Ledger(other, limits, Consumption(requests=1, cost_nanousd=WORST), deadline=1e9)
+    await ledger.admit(scene.targets[0])
+    nap = other._sleep
+
+    async def until_it_is_given_back(seconds) -> None:
+        await nap(seconds)
+        if len(scene.naps) == 3:
+            ledger.settle(Consumption())
+
+    other._sleep = until_it_is_given_back
+    await scene.serve(stream=stream)
+    assert len(scene.naps) == 3
+    assert scene.outcome.duration_s == pytest.approx(sum(scene.naps))
+    assert (scene.outcome.overhead_s, scene.outcome.hold_s) == (pytest.approx(0, abs=1e-6), 0)
 
 
 @modes
