@@ -56,11 +56,18 @@ ONE_MORE = """\
 
 
 def config(
-    folder: Path, *, port: int, upstream: int, translates: bool = False, state: str = "", models: int = 1
+    folder: Path,
+    *,
+    port: int,
+    upstream: int,
+    translates: bool = False,
+    state: str = "",
+    models: int = 1,
+    more: str = "",
 ) -> Path:
     """The configuration file, written to ``folder``; ``state`` is the store's URL, SQLite in the folder by default.
 
-    ``models`` more than one are all like the first.
+    ``models`` more than one are all like the first. ``more`` is YAML of further sections.
     """
     folder.mkdir(exist_ok=True)
     path = folder / "sluice.yaml"
@@ -76,7 +83,7 @@ def config(
         models="".join(MODEL.format(kind=kind) for kind in kinds)
         + "".join(ONE_MORE.format(number=number) for number in range(1, models)),
     )
-    path.write_text(text, "utf-8")
+    path.write_text(text + more, "utf-8")
     return path
 
 
@@ -90,11 +97,13 @@ def gateway(
     state: str = "",
     name: str = "gateway",
     models: int = 1,
+    more: str = "",
+    module: str = "gateway",
 ) -> Service:
-    """``sluice serve`` with all of its files in ``folder``."""
+    """``sluice serve``, or what ``module`` makes of it, with all of its files in ``folder``."""
     port = free_port()
-    path = config(folder, port=port, upstream=upstream, translates=translates, state=state, models=models)
-    command = [sys.executable, "-m", "gateway", "serve", "--config", str(path), "--port", str(port)]
+    path = config(folder, port=port, upstream=upstream, translates=translates, state=state, models=models, more=more)
+    command = [sys.executable, "-m", module, "serve", "--config", str(path), "--port", str(port)]
     return Service(name, command, core=core, port=port, log=folder / "gateway.log", env=env)
 
 

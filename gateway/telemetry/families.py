@@ -117,7 +117,7 @@ PER_TOKEN = Family(
 )
 OVERHEAD = Family(
     name="sluice_overhead_seconds",
-    doc="A call's time that was not spent waiting for a provider or for the client.",
+    doc="A call's time that was not spent waiting: for a provider, for room in a budget, for the client.",
     labels=("endpoint",),
     bounds_s=_OVERHEAD_S,
     most=5,
