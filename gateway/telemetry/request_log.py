@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -43,47 +43,87 @@ class RequestLog:
             self._put(self._line, outcome)
 
 
+class _AttemptLine(msgspec.Struct, gc=False):
+    target: str
+    status: int | None
+    error: str | None
+    started_after_s: float
+    duration_s: float
+    ttft_s: float | None
+
+
+class _Line(msgspec.Struct, gc=False):
+    """The fields of a line, in their order. Encoded from here it takes half of what a dict of them would."""
+
+    time: str
+    level: str
+    event: str
+    id: str
+    endpoint: str
+    model: str
+    key: str
+    team: str | None
+    user: str | None
+    tags: list[str]
+    stream: bool
+    status: int
+    error: str | None
+    provider: str | None
+    target: str | None
+    attempts: list[_AttemptLine]
+    usage: Usage | dict[str, int]
+    usage_official: bool
+    cost_usd: str
+    cost_nanousd: int
+    priced: bool
+    held_nanousd: int
+    hold_after_s: float | None
+    hold_s: float
+    image_quality: str | None
+    image_size: str | None
+    finish: str | None
+    duration_s: float
+    ttft_s: float | None
+    overhead_s: float
+    trace_id: str | None
+
+
 def json_line(outcome: Outcome) -> bytes:
     """The call as one JSON object and a line end. Durations are seconds; ``time`` is the call's arrival, UTC."""
-    usage = outcome.usage
-    return (
-        _encode(
-            {
-                "time": iso_time(outcome.at),
-                "level": level_of(outcome),
-                "event": "call",
-                "id": outcome.id,
-                "endpoint": outcome.endpoint,
-                "model": model_of(outcome),
-                "key": outcome.key,
-                "team": outcome.team,
-                "user": foreign(outcome.user),
-                "tags": [_cleaned(tag) for tag in outcome.tags],
-                "stream": outcome.stream,
-                "status": outcome.status,
-                "error": foreign(outcome.error),
-                "provider": outcome.provider,
-                "target": outcome.target,
-                "attempts": [_attempt(attempt) for attempt in outcome.attempts],
-                "usage": _usage(usage),
-                "usage_official": outcome.is_usage_official,
-                "cost_usd": usd(outcome.cost_nanousd),
-                "cost_nanousd": outcome.cost_nanousd,
-                "priced": outcome.is_priced,
-                "held_nanousd": outcome.held_nanousd,
-                "hold_after_s": _rounded(outcome.hold_after_s),
-                "hold_s": round(outcome.hold_s, 6),
-                "image_quality": foreign(outcome.image_quality),
-                "image_size": foreign(outcome.image_size),
-                "finish": foreign(outcome.finish),
-                "duration_s": round(outcome.duration_s, 6),
-                "ttft_s": _rounded(outcome.ttft_s),
-                "overhead_s": round(outcome.overhead_s, 6),
-                "trace_id": trace_id_of(outcome),
-            }
-        )
-        + b"\n"
+    line = _Line(
+        iso_time(outcome.at),
+        level_of(outcome),
+        "call",
+        outcome.id,
+        outcome.endpoint,
+        model_of(outcome),
+        outcome.key,
+        outcome.team,
+        foreign(outcome.user),
+        [_cleaned(tag) for tag in outcome.tags],
+        outcome.stream,
+        outcome.status,
+        foreign(outcome.error),
+        outcome.provider,
+        outcome.target,
+        [_attempt(attempt) for attempt in outcome.attempts],
+        _usage(outcome.usage),
+        outcome.is_usage_official,
+        usd(outcome.cost_nanousd),
+        outcome.cost_nanousd,
+        outcome.is_priced,
+        outcome.held_nanousd,
+        _rounded(outcome.hold_after_s),
+        _micros(outcome.hold_s),
+        foreign(outcome.image_quality),
+        foreign(outcome.image_size),
+        foreign(outcome.finish),
+        _micros(outcome.duration_s),
+        _rounded(outcome.ttft_s),
+        _micros(outcome.overhead_s),
+        trace_id_of(outcome),
     )
+    return _encode(line) + b"\n"
 
 
 def trace_id_of(outcome: Outcome) -> str | None:
@@ -91,22 +131,25 @@ def trace_id_of(outcome: Outcome) -> str | None:
     return None if outcome.trace is None else f"{outcome.trace.trace_id:032x}"
 
 
-def _usage(usage: Usage) -> dict[str, int]:
+def _usage(usage: Usage) -> Usage | dict[str, int]:
+    """Its counts, without those that are 0."""
+    if not usage.image_line and usage.cost_nanousd is None:
+        return usage
     counts = {name: count for name in USAGE_FIELDS if (count := getattr(usage, name))}
     if usage.requests > 1:
         counts["requests"] = usage.requests
     return counts
 
 
-def _attempt(attempt: Attempt) -> dict[str, Any]:
-    return {
-        "target": attempt.target,
-        "status": attempt.status,
-        "error": attempt.error,
-        "started_after_s": round(attempt.started_after_s, 6),
-        "duration_s": round(attempt.duration_s, 6),
-        "ttft_s": _rounded(attempt.ttft_s),
-    }
+def _attempt(attempt: Attempt) -> _AttemptLine:
+    return _AttemptLine(
+        attempt.target,
+        attempt.status,
+        attempt.error,
+        _micros(attempt.started_after_s),
+        _micros(attempt.duration_s),
+        _rounded(attempt.ttft_s),
+    )
 
 
 def pretty_line(outcome: Outcome) -> bytes:
@@ -149,8 +192,13 @@ def level_of(outcome: Outcome) -> str:
     return "warning" if is_ours else "info"
 
 
+def _micros(seconds: float) -> float:
+    """To the microsecond. ``round`` is as good and takes twice as long."""
+    return int(seconds * 1e6 + 0.5) / 1e6
+
+
 def _rounded(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds, 6)
+    return None if seconds is None else _micros(seconds)
 
 
 def model_of(outcome: Outcome) -> str:
