@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from typing import Any
 
 from gateway.cli import main
 from gateway.core.clock import Clock
@@ -12,8 +13,8 @@ from gateway.spend.reporter import Reporter
 from gateway.telemetry.observer import Observer, Observers
 
 
-def _only_spend(observers: Iterable[Observer], clock: Clock) -> Observers:
-    return Observers([observer for observer in observers if isinstance(observer, Reporter)], clock)
+def _only_spend(observers: Iterable[Observer], clock: Clock, **options: Any) -> Observers:
+    return Observers([observer for observer in observers if isinstance(observer, Reporter)], clock, **options)
 
 
 lasting.Observers = _only_spend  # type: ignore[assignment, attr-defined]
