@@ -9,15 +9,25 @@
 import { api, whenSignedOut } from './api.js';
 import { h, put } from './dom.js';
 import { icon } from './icons.js';
+// All at once: a page that is loaded when it is opened can't be, while the gateway is away.
+import * as calls from './pages/calls.js';
+import * as config from './pages/config.js';
+import * as explain from './pages/explain.js';
+import * as keys from './pages/keys.js';
+import * as live from './pages/live.js';
+import * as playground from './pages/playground.js';
+import * as spend from './pages/spend.js';
+import * as targets from './pages/targets.js';
+import * as teams from './pages/teams.js';
 import { failed, loading } from './parts.js';
 import { signIn } from './sign_in.js';
 
+const MODULES = { live, targets, spend, calls, keys, teams, config, explain, playground };
 const PAGES = [
   ['Observe', [['live', 'Live'], ['targets', 'Targets'], ['spend', 'Spend'], ['calls', 'Calls']]],
   ['Manage', [['keys', 'Keys'], ['teams', 'Teams'], ['config', 'Configuration']]],
   ['Try', [['explain', 'Route explainer'], ['playground', 'Playground']]],
 ];
-const NAMES = new Set(PAGES.flatMap(([, pages]) => pages.map(([name]) => name)));
 const RANKS = { viewer: 0, operator: 1, admin: 2 };
 const app = document.getElementById('app');
 
@@ -26,7 +36,7 @@ let leaving = new AbortController();
 let main = null;
 
 whenSignedOut(() => showSignIn('Your session has ended. Sign in again.'));
-window.addEventListener('hashchange', () => me && go());
+window.addEventListener('hashchange', () => me && go().then(refocused));
 start();
 
 async function start() {
@@ -90,7 +100,7 @@ async function go() {
   const { signal } = leaving;
   const [path, search = ''] = location.hash.replace(/^#\/?/, '').split('?');
   const [name, ...params] = path.split('/').map(decoded);
-  if (!NAMES.has(name)) {
+  if (!Object.hasOwn(MODULES, name)) {
     location.replace('#/live');
     return;
   }
@@ -101,17 +111,22 @@ async function go() {
   const root = h('div', { class: `page page-${name}` }, loading());
   put(main, root);
   try {
-    const page = await import(`./pages/${name}.js`);
-    if (signal.aborted) return;
+    const page = MODULES[name];
     document.title = `${page.title} · Sluice`;
     put(root);
-    main.scrollTop = 0;
+    window.scrollTo(0, 0);
     await page.default(root, { signal, params, query: new URLSearchParams(search), me });
   } catch (error) {
     if (signal.aborted) return;
-    console.error(error);
+    // What the gateway answered is no fault of the page.
+    if (error.name !== 'ApiError') console.error(error);
     put(root, failed(error, go));
   }
+}
+
+/** Whoever followed a link reads on at the page's top, unless the page has given the focus to something. */
+function refocused() {
+  if (document.activeElement === document.body || document.activeElement.closest('nav, .skip')) main.querySelector('h1')?.focus({ preventScroll: true });
 }
 
 function decoded(part) {

@@ -68,7 +68,7 @@ function options({ series, format, x, height, width }) {
     cursor: { y: false, points: { size: 7 }, drag: { x: false, y: false } },
     scales: { x: { time: true }, y: { range: (_plot, _low, high) => [0, high > 0 ? high * 1.1 : 1] } },
     axes: [
-      { ...axis, grid: { show: false }, space: 70, size: 26, values: x && ((_plot, splits) => splits.map((at) => x(at))) },
+      { ...axis, grid: { show: false }, space: 70, size: 30, gap: 9, values: x && ((_plot, splits) => splits.map((at) => x(at))) },
       { ...axis, size: (_plot, values) => Math.max(36, ...(values ?? []).map((said) => said.length * 6.5 + 12)), space: 34, values: (_plot, splits) => splits.map((value) => format(value)) },
     ],
     series: [{}, ...series.map((each) => drawn(each))],

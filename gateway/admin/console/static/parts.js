@@ -1,6 +1,7 @@
 // The pieces that pages are made of. All of them give elements; none asks the gateway anything.
 
 import { h, put } from './dom.js';
+import { atTime } from './format.js';
 import { icon } from './icons.js';
 
 /** The top of a page: its one `h1`, what it is about, and what can be done here. */
@@ -50,11 +51,50 @@ export function bar(used, limit, { held = 0, label, isShare = false }) {
  * `num` is for figures; the first column is the row's header. `caption` is for screen readers. `rowAttrs(row)` gives attributes of a row.
  */
 export function table(columns, rows, { caption, rowAttrs = () => ({}) }) {
-  const line = (row) => h('tr', rowAttrs(row), columns.map((column, i) =>
-    h(i ? 'td' : 'th', { class: column.class, scope: i ? null : 'row' }, column.cell(row))));
-  return scrolling(caption, h('table', {}, h('caption', { class: 'hidden' }, caption),
-    h('thead', {}, h('tr', {}, columns.map((column) => h('th', { class: column.class, scope: 'col' }, column.label)))),
-    h('tbody', {}, rows.map(line))));
+  return scrolling(caption, h('table', { role: 'table' }, h('caption', { class: 'hidden' }, caption),
+    h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, columns.map((column) => h('th', { class: column.class, scope: 'col', role: 'columnheader' }, column.label)))),
+    h('tbody', { role: 'rowgroup' }, rows.map((row) => tableRow(columns, row, rowAttrs(row))))));
+}
+
+/**
+ * One row of a table. On a narrow screen rows become cards, whose cells say their column: hence `data-label`, and the roles, which
+ * browsers else take away with the layout of a table.
+ */
+export const tableRow = (columns, row, attrs = {}) => h('tr', { role: 'row', ...attrs }, columns.map((column, i) =>
+  h(i ? 'td' : 'th', { class: column.class, scope: i ? null : 'row', role: i ? 'cell' : 'rowheader', dataset: i && typeof column.label === 'string' ? { label: column.label } : {} }, column.cell(row))));
+
+/**
+ * Show `children` in `root`, as `put` does, where they are shown anew now and then. Where a table follows a table, only rows that
+ * differ are replaced: one can select text, scroll and hold the focus meanwhile.
+ */
+export function renew(root, ...children) {
+  const fresh = put(h('div'), ...children);
+  const [was, is] = [root, fresh].map((box) => (box.children.length === 1 ? box.querySelector(':scope > .scrolling > table > tbody') : null));
+  if (was && is) renewRows(was, [...is.children]);
+  else put(root, ...fresh.childNodes);
+}
+
+export function renewRows(body, rows) {
+  rows.forEach((row, i) => {
+    const old = body.children[i];
+    if (!old) body.append(row);
+    else if (!old.isEqualNode(row)) old.replaceWith(row);
+  });
+  while (body.children.length > rows.length) body.lastElementChild.remove();
+}
+
+/** Give the focus to what stands for `gone` now that the page was shown anew: the control of the same name, or else the page's title. */
+export function refocus(gone) {
+  const name = gone?.getAttribute('aria-label');
+  const same = name && [...document.querySelectorAll('main [aria-label]')].find((each) => each.getAttribute('aria-label') === name);
+  (same || document.querySelector('main h1'))?.focus();
+}
+
+/** `put`, for what may hold the focus: it does not get lost. */
+export function putAnew(root, ...children) {
+  const held = root.contains(document.activeElement) ? document.activeElement : null;
+  put(root, ...children);
+  if (held) refocus(held);
 }
 
 /** A box that scrolls sideways, and can be scrolled with the keyboard. */
@@ -70,6 +110,9 @@ export function failed(error, again) {
   return h('div', { class: 'notice bad', role: 'alert' }, icon('warning'),
     h('p', {}, error.message), again && h('button', { type: 'button', class: 'button', onclick: again }, 'Try again'));
 }
+
+/** What is shown is old: it could not be asked for again. `since` is when it could, in seconds since the epoch; null for never. */
+export const stale = (error, since) => failed({ message: `${error.message} It is asked again every few seconds.${since ? ` What is shown is of ${atTime(since)}.` : ''}` });
 
 /** A note above what it is about. `tone`: info, good, warn, bad. */
 export const notice = (tone, ...children) =>
@@ -100,6 +143,7 @@ export function field(label, control, hint) {
  */
 export function dialog(title, { body, actions = [], signal, onclose } = {}) {
   const id = `field-${++fields}`;
+  const opener = document.activeElement;
   const cross = h('button', { type: 'button', class: 'button icon-only quiet', 'aria-label': 'Close', onclick: () => element.close() }, icon('close'));
   const element = h('dialog', { class: 'dialog', 'aria-labelledby': id },
     h('div', { class: 'dialog-head' }, h('h2', { id }, title), cross),
@@ -107,6 +151,7 @@ export function dialog(title, { body, actions = [], signal, onclose } = {}) {
     actions.length > 0 && h('div', { class: 'dialog-foot' }, actions));
   element.addEventListener('close', () => {
     element.remove();
+    if (!opener.isConnected) refocus(opener);
     onclose?.(element.returnValue);
   });
   signal?.addEventListener('abort', () => element.close());

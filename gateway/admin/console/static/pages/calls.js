@@ -5,7 +5,7 @@ import { callPage } from '../call.js';
 import { add, h, put } from '../dom.js';
 import { hash, question, read } from '../filters.js';
 import { at, compact, inFull, seconds, usd, usdExact } from '../format.js';
-import { badge, empty, failed, head, loading, notice, panel, table } from '../parts.js';
+import { badge, empty, failed, head, loading, notice, panel, stale, table } from '../parts.js';
 import { poll } from '../poll.js';
 import { said } from '../waterfall.js';
 
@@ -29,7 +29,7 @@ async function list(root, { signal, query }) {
   const rows = rowsOf(body);
   const following = h('input', { type: 'checkbox', checked: true, onchange: (event) => event.target.checked && refresh().catch(show) });
   const older = h('button', { type: 'button', class: 'button', hidden: true, onclick: () => more().catch(show) }, 'Older calls');
-  const state = h('span', { class: 'muted small', role: 'status' });
+  const trouble = h('div');
   let next = null;
   let turns = 0;
 
@@ -39,7 +39,7 @@ async function list(root, { signal, query }) {
     const page = await ask();
     // An answer to a question that has been put anew since is of no use.
     if (turn !== turns) return;
-    state.textContent = '';
+    put(trouble);
     rows.begin(page.calls, Object.values(filters).some(Boolean));
     next = page.next;
     older.hidden = next === null;
@@ -61,7 +61,8 @@ async function list(root, { signal, query }) {
 
   add(root,
     head('Calls', 'Each call that ended on this gateway, the last one first. Open one to see where its time and money went.'),
-    panel('Calls', { aside: h('div', { class: 'row' }, state, h('label', { class: 'check' }, following, 'Follow')) }, filterBar(filters, filter, signal), body, h('div', { class: 'panel-body more' }, older)));
+    trouble,
+    panel('Calls', { aside: h('label', { class: 'check' }, following, 'Follow') }, filterBar(filters, filter, signal), body, h('div', { class: 'panel-body more' }, older)));
   try {
     await refresh();
   } catch (error) {
@@ -69,7 +70,7 @@ async function list(root, { signal, query }) {
     put(body, notice('info', h('p', {}, error.message), h('p', { class: 'muted' }, 'Set calls.enabled to true in the configuration to keep a record of each call, without its content.')));
     return;
   }
-  poll(FOLLOW_MS, signal, async () => following.checked && refresh(), (error) => { state.textContent = `${error.message} Trying again.`; });
+  poll(FOLLOW_MS, signal, async () => following.checked && refresh(), (error, since) => put(trouble, stale(error, since)));
 }
 
 const columns = [
@@ -137,8 +138,10 @@ function filterBar(filters, filter, signal) {
   for (const [path, list] of Object.entries(lists)) {
     api.get(`/${path}`, { signal }).then(({ data }) => put(list, data.map((row) => h('option', { value: row.name }))), () => {});
   }
-  return h('div', { class: 'filters panel-body', role: 'search', 'aria-label': 'Filters of calls' },
+  // On a narrow screen they would fill it.
+  const isOpen = matchMedia('(min-width: 801px)').matches || Object.values(filters).some(Boolean);
+  return h('details', { class: 'folded', open: isOpen }, h('summary', {}, 'Filters'), h('div', { class: 'filters', role: 'search', 'aria-label': 'Filters of calls' },
     text('model', 'Model', 'model-names'), text('key', 'Key', 'key-names'), text('team', 'Team', 'team-names'), text('provider', 'Provider', 'provider-names'),
     choice('status', 'Status', STATUSES), choice('result', 'Result', [['failed', 'With an error'], ['fine', 'Without']]),
-    choice('endpoint', 'Endpoint', ENDPOINTS.map((name) => [name, name])), choice('span', 'Last', SPANS), text('id', 'Request id'), Object.values(lists));
+    choice('endpoint', 'Endpoint', ENDPOINTS.map((name) => [name, name])), choice('span', 'Last', SPANS), text('id', 'Request id'), Object.values(lists)));
 }

@@ -81,7 +81,7 @@ function shown(found) {
   }
   const first = found.ranked[0];
   return [
-    panel('The decision', { aside: badge(`by ${found.by}`, 'info') },
+    panel('The decision', { aside: badge(`route: ${found.by}`, 'info') },
       h('p', { class: 'panel-body' }, 'It would go to ', h('strong', {}, first.target), found.ranked.length > 1 && `; should that fail, to ${found.ranked.length === 2 ? 'the next' : `the next ${found.ranked.length - 1}, in this order`}`, '.'),
       table(rankedColumns(found), found.ranked, { caption: 'Targets in the order in which they would be tried' }),
       h('p', { class: 'hint panel-body' }, 'A lower score is better; scores compare only within one model. What is expected is of one attempt that goes well.')),
@@ -95,7 +95,7 @@ const target = (found) => (one) => [one.target, one.model !== found.model && h('
 
 function rankedColumns(found) {
   return [
-    { label: 'Target', cell: (one) => [h('span', { class: 'place' }, `${found.ranked.indexOf(one) + 1}`), ' ', target(found)(one)] },
+    { label: 'Target', cell: (one) => h('div', { class: 'placed' }, h('span', { class: 'place' }, `${found.ranked.indexOf(one) + 1}`), h('div', {}, target(found)(one))) },
     { label: 'Why', cell: (one) => [one.why, one.is_last_resort && h('span', {}, ' ', badge('last resort', 'warn'))] },
     { label: 'Expected cost', class: 'num', cell: (one) => h('span', { title: usdExact(one.expected_cost_usd) }, usd(one.expected_cost_usd)) },
     { label: 'Expected time', class: 'num', cell: (one) => (one.expected_latency_s === null ? h('span', { class: 'muted' }, 'not seen yet') : seconds(one.expected_latency_s)) },

@@ -7,7 +7,7 @@ import { hash, read } from '../filters.js';
 import { at, atTime, inFull, onDay } from '../format.js';
 import { icon } from '../icons.js';
 import { changeKey, createKey, revokeKey, rotateKey } from '../key_changes.js';
-import { badge, empty, failed, head, loading, panel, table } from '../parts.js';
+import { badge, empty, failed, head, loading, panel, putAnew, stale, table } from '../parts.js';
 import { poll } from '../poll.js';
 
 export const title = 'Keys';
@@ -22,6 +22,7 @@ export default async function page(root, { signal, query, me }) {
   const [{ data: teams }, { data: models }] = await Promise.all([api.get('/teams', { signal }), api.get('/models', { signal })]);
   const facts = { teams: teams.map((team) => team.name), models: models.map((model) => model.name), signal };
   const list = h('div', {}, loading());
+  const trouble = h('div');
   let keys = [];
   let next = null;
   let usage = new Map();
@@ -58,7 +59,7 @@ export default async function page(root, { signal, query, me }) {
     { label: 'Name', cell: (key) => [key.name, h('span', { class: 'sub' }, key.id ? h('span', { class: 'mono' }, `sk-sl-${key.id}-…`) : 'from the file')] },
     { label: 'State', cell: (key) => badge(key.status, TONES[key.status]) },
     { label: 'Team', cell: (key) => key.team ?? h('span', { class: 'muted' }, 'none') },
-    { label: 'Models', cell: (key) => h('span', { class: 'globs' }, key.models.join(', ')) },
+    { label: 'Models', cell: (key) => h('span', { class: 'globs' }, key.models.join(', ') === '*' ? 'all' : key.models.join(', ')) },
     { label: 'Limits', cell: cell('limits') },
     { label: 'Budgets', cell: cell('budgets') },
     { label: 'Expires', cell: (key) => (key.expires_at ? h('span', { title: inFull(key.expires_at), class: 'nowrap' }, onDay(key.expires_at), h('span', { class: 'sub' }, atTime(key.expires_at))) : h('span', { class: 'muted' }, 'never')) },
@@ -67,7 +68,7 @@ export default async function page(root, { signal, query, me }) {
   function show() {
     const rows = found();
     const more = next && h('div', { class: 'panel-body row' }, h('button', { type: 'button', class: 'button', onclick: () => load(next).catch((error) => put(list, failed(error, again))) }, 'More keys'));
-    put(list, rows.length ? [table(columns, rows, { caption: 'Keys' }), more] : [none(), more]);
+    putAnew(list, rows.length ? [table(columns, rows, { caption: 'Keys' }), more] : [none(), more]);
   }
   function none() {
     if (filters.search || filters.team) return empty('No key fits', 'Change what you search for, or the team.');
@@ -81,6 +82,7 @@ export default async function page(root, { signal, query, me }) {
   add(root,
     head('Keys', 'Who may call, what they may use, and how much of it is used.',
       mayChange && h('button', { type: 'button', class: 'button primary', onclick: () => createKey({ ...facts, again }) }, icon('plus'), 'Create a key')),
+    trouble,
     panel('All keys', { aside: h('div', { class: 'filters' },
       labelled('Search', h('input', { type: 'search', value: filters.search ?? '', placeholder: 'Name, team or tag', oninput: (event) => { filter({ search: event.target.value.trim() }); show(); later(() => findByName().then(show).then(refresh)); } })),
       labelled('Team', h('select', { value: filters.team ?? '', onchange: (event) => { filter({ team: event.target.value }); again(); } }, h('option', { value: '' }, 'All teams'), facts.teams.map((team) => h('option', { value: team }, team)))),
@@ -88,7 +90,10 @@ export default async function page(root, { signal, query, me }) {
     ) }, list));
   const later = debounced(signal);
   await load();
-  poll(USAGE_EVERY_MS, signal, refresh, () => {});
+  poll(USAGE_EVERY_MS, signal, async () => {
+    await refresh();
+    put(trouble);
+  }, (error, since) => put(trouble, stale(error, since)));
 }
 
 const labelled = (label, control) => h('label', {}, h('span', { class: 'hidden' }, label), control);

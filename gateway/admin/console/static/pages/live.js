@@ -5,7 +5,7 @@ import { chart } from '../chart.js';
 import { add, h, put } from '../dom.js';
 import { NONE, atTime, compact, count, ofNano, percent, rate, seconds, usd } from '../format.js';
 import { icon } from '../icons.js';
-import { empty, failed, figure, head, panel, table } from '../parts.js';
+import { empty, figure, head, panel, renew, stale, table } from '../parts.js';
 import { poll } from '../poll.js';
 import { OTHER, Recent } from '../recent.js';
 
@@ -53,10 +53,10 @@ export default async function page(root, { signal }) {
     showFigures(figures, recent, reply);
     showGraphs(charts, recent);
     quiet.hidden = !recent.isEmpty;
-    put(models, recent.isEmpty ? null : byModel(recent));
-  }, (error) => {
+    renew(models, recent.isEmpty ? null : byModel(recent));
+  }, (error, since) => {
     tell('Out of touch', 'bad');
-    put(trouble, failed(error));
+    put(trouble, stale(error, since));
   });
 }
 

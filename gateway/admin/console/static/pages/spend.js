@@ -3,8 +3,8 @@
 import { api, query } from '../api.js';
 import { chart } from '../chart.js';
 import { add, h, put } from '../dom.js';
-import { NONE, at, compact, count, inFull, onDay, percent, span, usd, usdExact } from '../format.js';
-import { bar, empty, failed, figure, head, loading, panel, table } from '../parts.js';
+import { NONE, at, compact, count, inFull, ofNano, onDay, percent, span, usd, usdExact } from '../format.js';
+import { bar, empty, failed, figure, head, loading, panel, renew, stale, table } from '../parts.js';
 import { poll } from '../poll.js';
 
 export const title = 'Spend';
@@ -25,9 +25,9 @@ export default async function page(root, { signal }) {
   await poll(3000, signal, async () => {
     const rows = (await api.get('/usage', { signal })).data;
     put(trouble);
-    put(budgets, ofBudgets(rows.filter((row) => row.measure === 'budget')));
-    put(limits, ofLimits(rows.filter((row) => row.measure !== 'budget')));
-  }, (error) => put(trouble, failed(error)));
+    renew(budgets, ofBudgets(rows.filter((row) => row.measure === 'budget')));
+    renew(limits, ofLimits(rows.filter((row) => row.measure !== 'budget')));
+  }, (error, since) => put(trouble, stale(error, since)));
 }
 
 const key = () => h('span', { class: 'muted small bar-key' }, h('i', { class: 'used' }), 'used', h('i', { class: 'held' }), 'held for calls under way');
@@ -41,7 +41,8 @@ function ofBudgets(rows) {
     { label: 'Used', class: 'wide', cell: (row) => [
       bar(row.used, row.limit, { held: row.held, label: `${percent(row.limit ? row.used / row.limit : null)} of ${usd(row.usd.limit)} used, ${usd(row.usd.held)} of it held` }),
       h('span', { class: 'sub' }, percent(row.limit ? row.used / row.limit : null, 1), row.held > 0 && `, ${usd(row.usd.held)} held`)] },
-    { label: 'Spent', class: 'num', cell: (row) => money(row.usd.used) },
+    // What is used has what is held among it.
+    { label: 'Spent', class: 'num', cell: (row) => money(ofNano(row.used - row.held)) },
     { label: 'Limit', class: 'num', cell: (row) => money(row.usd.limit) },
     { label: 'Left', class: 'num', cell: (row) => (row.remaining > 0 ? money(row.usd.remaining) : h('span', { class: 'bad', title: usdExact(row.usd.remaining) }, 'used up')) },
     { label: 'Resets', class: 'nowrap', cell: (row) => (row.resets_at ? h('span', { title: inFull(row.resets_at) }, at(row.resets_at), h('span', { class: 'sub' }, `in ${span(row.reset_in_s)}`)) : h('span', { class: 'muted' }, 'never')) },
@@ -95,7 +96,7 @@ function reported(signal) {
         api.get(`/spend${query({ by: asked.by, from: first, limit: 50 })}`, { signal: ended })]);
       put(trouble);
       showDays(figures, days, byDay);
-      put(rows, ofGroups(byGroup, asked.by));
+      renew(rows, ofGroups(byGroup, asked.by));
     } catch (error) {
       if (!ended.aborted) put(trouble, failed(error, show));
     }

@@ -3,13 +3,24 @@
 import { api } from '../api.js';
 import { add, h, put } from '../dom.js';
 import { NONE, count, percent, rate, seconds, span, usd } from '../format.js';
-import { badge, empty, failed, figure, head, loading, panel, scrolling } from '../parts.js';
+import { badge, empty, figure, head, loading, panel, renewRows, scrolling, stale, tableRow } from '../parts.js';
 import { poll } from '../poll.js';
 
 export const title = 'Targets';
 
 const VIEWS = [['on', 'On'], ['trouble', 'In trouble'], ['off', 'Off'], ['all', 'All']];
-const COLUMNS = [['Target'], ['State'], ['Success', 'num'], ['In flight', 'num'], ['First token', 'num'], ['Whole reply', 'num'], ['Speed', 'num'], ['Price in / out', 'num'], ['Quality', 'num']];
+const isSeen = ({ vitals: { whole, streamed } }) => whole.idle_s !== null || streamed.idle_s !== null;
+const COLUMNS = [
+  { label: 'Target', cell: (row) => [row.provider, h('span', { class: 'sub' }, [row.upstream_model, row.region].filter(Boolean).join(' · '))] },
+  { label: 'State', cell: (row) => [badge(standing(row).said, standing(row).tone), standing(row).why && h('span', { class: 'sub' }, standing(row).why)] },
+  { label: 'Success', class: 'num', cell: (row) => (isSeen(row) ? percent(row.vitals.success_rate) : NONE) },
+  { label: 'In flight', class: 'num', cell: (row) => count(row.vitals.in_flight) },
+  { label: 'First token', class: 'num', cell: (row) => seconds(row.vitals.streamed.ttft_s) },
+  { label: 'Whole reply', class: 'num', cell: (row) => expected(row) },
+  { label: 'Speed', class: 'num', cell: ({ vitals: { streamed } }) => (streamed.per_token_s ? `${rate(1 / streamed.per_token_s)} tok/s` : NONE) },
+  { label: 'Price in / out', class: 'num', cell: (row) => price(row.price) },
+  { label: 'Quality', class: 'num', cell: (row) => quality(row.quality) },
+];
 
 export default async function page(root, { signal }) {
   let view = 'on';
@@ -17,14 +28,17 @@ export default async function page(root, { signal }) {
   let found = '';
   const figures = { on: figure('On'), trouble: figure('In trouble'), off: figure('Off'), flight: figure('In flight') };
   const trouble = h('div');
-  const list = h('tbody');
+  const list = h('tbody', { role: 'rowgroup' });
   const body = h('div', {}, loading());
   const search = h('input', { type: 'search', placeholder: 'Find a model or provider', 'aria-label': 'Find a model or provider', oninput: () => { found = search.value.trim().toLowerCase(); show(); } });
   const choices = h('fieldset', { class: 'choices' }, h('legend', { class: 'hidden' }, 'Which targets'),
     VIEWS.map(([name, label]) => h('label', {}, h('input', { type: 'radio', name: 'view', value: name, checked: name === view, onchange: () => { view = name; show(); } }), label)));
-  const whole = scrolling('Targets', h('table', {}, h('caption', { class: 'hidden' }, 'Targets by model'),
-    h('thead', {}, h('tr', {}, COLUMNS.map(([label, kind]) => h('th', { scope: 'col', class: kind }, label)))), list));
-  add(root, head(title, 'A target is a provider’s model that can serve a public one. Health and latency are those of the worker that answers.'),
+  const whole = scrolling('Targets', h('table', { role: 'table' }, h('caption', { class: 'hidden' }, 'Targets by model'),
+    h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, COLUMNS.map(({ label, class: kind }) => h('th', { scope: 'col', role: 'columnheader', class: kind }, label)))), list));
+  const { settings } = await api.get('/config', { signal });
+  const { workers } = settings.server;
+  const learnt = workers > 1 ? `Each of the ${workers} workers learns by itself how they do; figures are of the one that answers, and may jump from one to another.` : '';
+  add(root, head(title, `A target is a provider’s model that can serve a public one. ${learnt}`),
     trouble, h('dl', { class: 'figures' }, Object.values(figures).map((each) => each.element)),
     panel('By model', { aside: h('div', { class: 'row' }, h('div', { class: 'search' }, search), choices) }, body));
 
@@ -33,11 +47,12 @@ export default async function page(root, { signal }) {
     const shown = rows.filter((row) => (view === 'all' || standing(row).view.includes(view))
       && (!found || `${row.model} ${row.id}`.toLowerCase().includes(found)));
     const models = [...new Set(shown.map((row) => row.model))];
-    put(list, models.map((model) => [
-      h('tr', { class: 'group' }, h('th', { colspan: String(COLUMNS.length), scope: 'rowgroup' }, model)),
-      shown.filter((row) => row.model === model).map(line),
+    renewRows(list, models.flatMap((model) => [
+      h('tr', { class: 'group', role: 'row' }, h('th', { colspan: String(COLUMNS.length), scope: 'rowgroup', role: 'rowheader' }, model)),
+      ...shown.filter((row) => row.model === model).map((row) => tableRow(COLUMNS, row, row.off_because ? { class: 'off' } : {})),
     ]));
-    put(body, shown.length ? whole : nothing(view, found));
+    if (!shown.length) put(body, nothing(view, found));
+    else if (!whole.isConnected) put(body, whole);
   }
 
   await poll(2000, signal, async () => {
@@ -45,7 +60,7 @@ export default async function page(root, { signal }) {
     put(trouble);
     showFigures(figures, rows);
     show();
-  }, (error) => put(trouble, failed(error)));
+  }, (error, since) => put(trouble, stale(error, since)));
 }
 
 function showFigures(figures, rows) {
@@ -64,25 +79,8 @@ function standing(row) {
   if (state === 'open') return { view: ['on', 'trouble'], said: 'Out', tone: 'bad', why: `${reason ?? 'failing'}; tried again ${left > 0 ? `in ${span(left)}` : 'now'}` };
   if (state === 'half_open') return { view: ['on', 'trouble'], said: 'On trial', tone: 'warn', why: reason };
   if (row.vitals.success_rate < 0.9) return { view: ['on', 'trouble'], said: 'Failing', tone: 'warn', why: 'under 90 % succeed' };
-  if (row.vitals.whole.idle_s === null && row.vitals.streamed.idle_s === null) return { view: ['on'], said: 'Ready', tone: 'quiet', why: 'no calls yet' };
+  if (!isSeen(row)) return { view: ['on'], said: 'Ready', tone: 'quiet', why: 'no calls yet' };
   return { view: ['on'], said: 'Healthy', tone: 'good', why: null };
-}
-
-function line(row) {
-  const { said, tone, why } = standing(row);
-  const { success_rate: success, in_flight: inFlight, whole, streamed } = row.vitals;
-  const isSeen = whole.idle_s !== null || streamed.idle_s !== null;
-  const perToken = streamed.per_token_s;
-  return h('tr', row.off_because ? { class: 'off' } : {},
-    h('th', { scope: 'row' }, row.provider, h('span', { class: 'sub' }, [row.upstream_model, row.region].filter(Boolean).join(' · '))),
-    h('td', {}, badge(said, tone), why && h('span', { class: 'sub' }, why)),
-    h('td', { class: 'num' }, isSeen ? percent(success) : NONE),
-    h('td', { class: 'num' }, count(inFlight)),
-    h('td', { class: 'num' }, seconds(streamed.ttft_s)),
-    h('td', { class: 'num' }, expected(row)),
-    h('td', { class: 'num' }, perToken ? `${rate(1 / perToken)} tok/s` : NONE),
-    h('td', { class: 'num' }, price(row.price)),
-    h('td', { class: 'num' }, quality(row.quality)));
 }
 
 /** How long a reply of the usual length takes. */

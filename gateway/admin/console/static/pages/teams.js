@@ -5,7 +5,7 @@ import { api } from '../api.js';
 import { add, h, put } from '../dom.js';
 import { hash } from '../filters.js';
 import { icon } from '../icons.js';
-import { confirmed, empty, failed, head, loading, panel, table, toast } from '../parts.js';
+import { confirmed, empty, failed, head, loading, panel, putAnew, stale, table, toast } from '../parts.js';
 import { poll } from '../poll.js';
 import { made, patch, shown } from '../terms.js';
 import { termsDialog } from '../terms_form.js';
@@ -20,6 +20,7 @@ const onlyIf = (team) => ({ headers: { 'if-match': `"${team.version}"` } });
 export default async function page(root, { signal, me }) {
   const mayChange = me.may('operator');
   const list = h('div', {}, loading());
+  const trouble = h('div');
   let teams = [];
   let usage = new Map();
   async function load() {
@@ -42,15 +43,19 @@ export default async function page(root, { signal, me }) {
     { label: h('span', { class: 'hidden' }, 'Actions'), class: 'row-actions', cell: (team) => actions(team, { again, mayChange, signal }) },
   ];
   function show() {
-    put(list, teams.length ? table(columns, teams, { caption: 'Teams' })
+    putAnew(list, teams.length ? table(columns, teams, { caption: 'Teams' })
       : empty('No teams yet', mayChange ? 'Create a team to give several keys one budget and one set of limits.' : 'Somebody with the role operator can create one.'));
   }
   add(root,
     head('Teams', 'Keys that share limits and budgets. What a team may holds beside what each of its keys may.',
       mayChange && h('button', { type: 'button', class: 'button primary', onclick: () => create({ again, signal }) }, icon('plus'), 'Create a team')),
+    trouble,
     panel('All teams', {}, list));
   await load();
-  poll(USAGE_EVERY_MS, signal, refresh, () => {});
+  poll(USAGE_EVERY_MS, signal, async () => {
+    await refresh();
+    put(trouble);
+  }, (error, since) => put(trouble, stale(error, since)));
 }
 
 function actions(team, { mayChange, ...facts }) {
