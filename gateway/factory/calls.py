@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from gateway.core.clock import Clock
-from gateway.core.errors import ConfigError, Problem
 from gateway.core.types import Outcome
+from gateway.factory.collector import collector_of, needing_otel
 from gateway.settings import Settings
 from gateway.settings.observing import Capture
 from gateway.telemetry.batches import Batches
@@ -77,20 +77,14 @@ async def running_calls(settings: Settings, clock: Clock, worker: Worker | None 
 
 
 def otlp_logs(settings: Settings) -> OtlpLogs | None:
-    """What sends to ``calls.otlp``, if that is set. Raises ConfigError."""
+    """What sends to ``calls.otlp``, if that is set. Asks nobody anything. Raises ConfigError."""
     otlp = settings.calls.otlp
     if not otlp.endpoint:
         return None
-    try:
-        from gateway.telemetry.calls.otlp import OtlpLogs
-    except ImportError:
-        what, fix = "needs the extra otel, which is not installed", "Install it: pip install 'sluice[otel]'."
-        raise ConfigError([Problem("", None, "calls.otlp.endpoint", what, fix)]) from None
-    headers = {name: value.get_secret_value() for name, value in otlp.headers.items()}
-    try:
-        return OtlpLogs(otlp.endpoint, headers, service_name=settings.traces.service_name)
-    except ValueError as error:
-        raise ConfigError([Problem("", None, "calls.otlp.headers", str(error), "Take it out.")]) from None
+    with needing_otel("calls.otlp"):
+        from gateway.telemetry.calls.otlp import PATH, OtlpLogs
+    collector = collector_of("calls.otlp", otlp.endpoint, otlp.headers, PATH)
+    return OtlpLogs(collector, service_name=settings.traces.service_name)
 
 
 def _capturing(capture: Capture) -> tuple[Policy | None, Sealer | None]:

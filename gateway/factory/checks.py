@@ -1,8 +1,10 @@
-"""What ``sluice check`` finds that settings alone can't know: prices that nobody states, budgets too large to count."""
+"""What ``sluice check`` finds that settings alone can't know: prices that nobody states, budgets too large to count,
+stores and collectors that can't be asked.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from gateway.catalog.catalog import Catalog
 from gateway.core.errors import ConfigError, Problem
@@ -55,22 +57,28 @@ def readable_store(settings: Settings, document: Document) -> Iterable[Problem]:
     # Loaded where it is used: few configurations name one.
     from gateway.state.redis.connect import connect
 
+    yield from _refused(document, lambda: connect(settings.state.url.get_secret_value()))
+
+
+def usable_collectors(settings: Settings, document: Document) -> Iterable[Problem]:
+    """What it takes to send spans, and records of calls: the extra, headers that a request can carry, patterns. Nothing
+    is connected to.
+    """
+    # Loaded where they are used: few configurations send any.
+    if settings.traces.endpoint:
+        from gateway.factory.traces import sent_by
+
+        yield from _refused(document, lambda: sent_by(settings.traces))
+    if settings.calls.otlp.endpoint:
+        from gateway.factory.calls import otlp_logs
+
+        yield from _refused(document, lambda: otlp_logs(settings))
+
+
+def _refused(document: Document, make: Callable[[], object]) -> Iterator[Problem]:
+    """Why ``make`` can't make it, each with its line."""
     try:
-        connect(settings.state.url.get_secret_value())
-    except ConfigError as error:
-        for problem in error.problems:
-            yield document.problem(("state", "url"), problem.what, problem.fix)
-
-
-def sendable_traces(settings: Settings, document: Document) -> Iterable[Problem]:
-    """What it takes to send spans: the extra, headers that a request can carry, patterns. Nothing is connected to."""
-    if not settings.traces.endpoint:
-        return
-    # Loaded where it is used: few configurations send any.
-    from gateway.factory.traces import sent_by
-
-    try:
-        sent_by(settings.traces)
+        make()
     except ConfigError as error:
         for problem in error.problems:
             yield document.problem(tuple(problem.path.split(".")), problem.what, problem.fix)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gateway.catalog.catalog import Catalog
 from gateway.core.errors import Problem
-from gateway.factory.checks import countable_budgets, known_prices, readable_store, sendable_traces
+from gateway.factory.checks import countable_budgets, known_prices, readable_store, usable_collectors
 from gateway.settings import ExtraCheck, Place, Settings, check
 
 SETTLED_S = 2.0
@@ -35,7 +35,7 @@ class Source:
         self.path = path
         self._environ = dict(environ)
         self._server = dict(server or {})
-        self._checks: list[ExtraCheck] = [countable_budgets, readable_store, sendable_traces]
+        self._checks: list[ExtraCheck] = [countable_budgets, readable_store, usable_collectors]
         if catalog is not None:
             self._checks.append(known_prices(catalog))
         self._read: bytes | None = None

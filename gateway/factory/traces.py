@@ -13,9 +13,9 @@ import msgspec
 
 from gateway import __version__
 from gateway.admin.control import Control
-from gateway.core.errors import ConfigError, Problem
 from gateway.core.exchange import Origin
 from gateway.core.types import Call
+from gateway.factory.collector import collector_of, needing_otel, wrong
 from gateway.pipeline.pipeline import Keeps
 from gateway.settings import Settings
 from gateway.settings.observing import Traces as Said
@@ -89,26 +89,17 @@ def traces_of(settings: Settings, random: Random) -> Traces | None:
 
 def sent_by(said: Said) -> tuple[Collector, Content | None]:
     """What sends spans, and what reads the content for them. Asks nobody anything. Raises ConfigError."""
-    try:
-        from gateway.telemetry.otlp import Collector
+    with needing_otel("traces"):
         from gateway.telemetry.tracing.tracer import PATH
 
         if said.content:
             from gateway.telemetry.tracing.content import Content
-    except ImportError:
-        what = "needs the extra otel, which is not installed"
-        raise _wrong("endpoint", what, "Install it: pip install 'sluice[otel]'.") from None
-    headers = {name: value.get_secret_value() for name, value in said.headers.items()}
-    try:
-        collector = Collector(said.endpoint, PATH, headers)
-    except ValueError as error:
-        raise _wrong("headers", str(error), "Take it out.") from None
+    collector = collector_of("traces", said.endpoint, said.headers, PATH)
     try:
         content = Content(int(said.max_content_kb * _KB), said.redact) if said.content else None
     except ValueError as error:
-        raise _wrong(
-            "redact", f"holds what is no regular expression: {error}", "Write it in Python's syntax."
-        ) from None
+        what = f"holds what is no regular expression: {error}"
+        raise wrong("traces.redact", what, "Write it in Python's syntax.") from None
     return collector, content
 
 
@@ -118,7 +109,3 @@ def _keeps(content: Content) -> Keeps:
         return content.kept(stream=call.stream) if trace is not None and trace.is_sampled else 0
 
     return keeps
-
-
-def _wrong(name: str, what: str, fix: str) -> ConfigError:
-    return ConfigError([Problem("", None, f"traces.{name}", what, fix)])

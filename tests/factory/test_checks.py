@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.catalog.catalog import Catalog
-from gateway.factory.checks import countable_budgets, known_prices, readable_store, sendable_traces
+from gateway.factory.checks import countable_budgets, known_prices, readable_store, usable_collectors
 from gateway.settings import check
 
 
@@ -121,36 +121,41 @@ def test_a_redis_url_is_good_whether_anybody_answers_there_or_not(tmp_path, url)
     assert check(path, {}, extra_checks=[readable_store])[0] is not None
 
 
-TRACED = """\
-providers: {sim: {kind: simulator}}
-models: {m: {targets: [sim/sim-chat]}}
-traces:
-  endpoint: http://127.0.0.1:4318
-  {said}
-"""
+SERVING = "providers: {sim: {kind: simulator}}\nmodels: {m: {targets: [sim/sim-chat]}}\n"
+SENT = {
+    "traces": SERVING + "traces:\n  endpoint: http://127.0.0.1:4318\n  {said}\n",
+    "calls.otlp": SERVING + "calls:\n  otlp:\n    endpoint: http://127.0.0.1:4318\n    {said}\n",
+}
+"""What is sent to a collector, and a file whose last line says how."""
 
 
+@pytest.mark.parametrize("section", SENT)
 @pytest.mark.parametrize(
-    ("said", "path"),
+    ("said", "is_good"),
     [
-        ("headers: {authorization: Bearer x}", None),
-        ('headers: {"x y": "1"}', "traces.headers"),
-        ('headers: {authorization: "sk-hidden-\\u00e4"}', "traces.headers"),
+        ("headers: {authorization: Bearer x}", True),
+        ('headers: {"x y": "1"}', False),
+        ('headers: {authorization: "sk-hidden-\\u00e4"}', False),
     ],
 )
-def test_what_traces_can_not_be_sent_with_is_told_before_the_start(tmp_path, said, path):
+def test_headers_that_no_collector_can_be_sent_are_told_before_the_start(tmp_path, section, said, is_good):
     file = tmp_path / "sluice.yaml"
-    file.write_text(TRACED.replace("{said}", said))
-    _, problems = check(file, {}, extra_checks=[sendable_traces])
-    assert [(problem.path, problem.line) for problem in problems] == ([(path, 5)] if path else [])
+    file.write_text(SENT[section].replace("{said}", said))
+    _, problems = check(file, {}, extra_checks=[usable_collectors])
+    wrong = [] if is_good else [(f"{section}.headers", len(SENT[section].splitlines()))]
+    assert [(problem.path, problem.line) for problem in problems] == wrong
     assert "sk-hidden" not in str(problems)
 
 
-def test_traces_without_the_extra_are_told_before_the_start(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "gateway.telemetry.tracing.tracer", None)
+@pytest.mark.parametrize(
+    ("section", "module"),
+    [("traces", "gateway.telemetry.tracing.tracer"), ("calls.otlp", "gateway.telemetry.calls.otlp")],
+)
+def test_a_collector_without_the_extra_is_told_before_the_start(tmp_path, monkeypatch, section, module):
+    monkeypatch.setitem(sys.modules, module, None)
     file = tmp_path / "sluice.yaml"
-    file.write_text(TRACED.replace("{said}", "sample: 1"))
-    _, problems = check(file, {}, extra_checks=[sendable_traces])
+    file.write_text(SENT[section].replace("{said}", "headers: {}"))
+    _, problems = check(file, {}, extra_checks=[usable_collectors])
     (problem,) = problems
-    assert (problem.path, problem.line) == ("traces.endpoint", 4)
+    assert (problem.path, problem.line) == (f"{section}.endpoint", len(SENT[section].splitlines()) - 1)
     assert problem.fix == "Install it: pip install 'sluice[otel]'."

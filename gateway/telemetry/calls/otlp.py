@@ -34,8 +34,8 @@ _NANOSECONDS = 1_000_000_000
 class OtlpLogs:
     """For one thread. ``kinds`` says of what kind each provider is, by its name."""
 
-    def __init__(self, endpoint: str, headers: Mapping[str, str], *, service_name: str) -> None:
-        self._collector = Collector(endpoint, PATH, headers)
+    def __init__(self, collector: Collector, *, service_name: str) -> None:
+        self._collector = collector
         self._resource = Resource(
             attributes=_attributes({"service.name": service_name, "service.version": __version__})
         )

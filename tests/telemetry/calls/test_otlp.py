@@ -7,7 +7,8 @@ import pytest
 from gateway.core.trace import Trace
 from gateway.telemetry import otlp
 from gateway.telemetry.batches import Batches
-from gateway.telemetry.calls.otlp import OtlpLogs
+from gateway.telemetry.calls.otlp import PATH, OtlpLogs
+from gateway.telemetry.otlp import Collector as Sender
 from gateway.telemetry.otlp import NotTaken
 from tests.otlp import Collector
 from tests.telemetry.outcomes import attempt, failure, outcome
@@ -21,7 +22,7 @@ def hurried(monkeypatch):
 
 def sent(*outcomes, kinds=None):
     with Collector() as collector:
-        logs = OtlpLogs(collector.url, {"x-token": "t"}, service_name="gate")
+        logs = OtlpLogs(Sender(collector.url, PATH, {"x-token": "t"}), service_name="gate")
         logs.kinds = kinds or {"openai": "openai", "east": "azure"}
         logs.write(outcomes)
         assert collector.posts[0].headers["x-token"] == "t"
@@ -91,7 +92,7 @@ def test_what_looks_like_a_key_is_in_no_record():
 
 def test_a_collector_that_is_down_costs_a_batch_after_a_few_tries():
     with Collector([503] * 3) as collector:
-        logs = OtlpLogs(collector.url, {}, service_name="s")
+        logs = OtlpLogs(Sender(collector.url, PATH, {}), service_name="s")
         with pytest.raises(NotTaken):
             logs.write([outcome()])
         logs.write([outcome(id="later")])
@@ -101,7 +102,7 @@ def test_a_collector_that_is_down_costs_a_batch_after_a_few_tries():
 def test_a_collector_that_does_not_answer_holds_up_nobody_who_logs():
     with Collector() as collector:
         collector.gate.clear()
-        logs = OtlpLogs(collector.url, {}, service_name="s")
+        logs = OtlpLogs(Sender(collector.url, PATH, {}), service_name="s")
         queue = Batches("otlp", logs.write, capacity=10, batch=5, linger_s=0)
         for index in range(100):
             queue.put(outcome(id=f"r{index}"))
