@@ -26,6 +26,7 @@ from gateway.admin import (
 from gateway.admin.auth import Guard
 from gateway.admin.bounded import BoundedBody
 from gateway.admin.console import routes as console
+from gateway.admin.console.cookie import OwnCookieOnly
 from gateway.admin.console.files import console_files
 from gateway.admin.console.guesses import Guesses
 from gateway.admin.control import Control
@@ -79,6 +80,7 @@ def control_plane(control: Control) -> FastAPI:
     app.add_middleware(BoundedBody)
     app.add_middleware(Guard, operations=Operations(PREFIX, [each.router for each in ROUTERS]))
     app.add_middleware(console.Hardened)
+    app.add_middleware(OwnCookieOnly)
     speak_openai(app)
     # Made now, while this is loaded in a thread: it takes 40 ms, which would be the event loop's on the first request.
     documented(app.openapi())

@@ -44,6 +44,32 @@ async def test_where_the_client_came_by_https_so_must_the_cookie():
         assert (await sign_in(client)).headers["set-cookie"].endswith("; Secure")
 
 
+@pytest.mark.parametrize(
+    "others", ['prefs={"a": 1}', "x=a b", "a flag", "u=\xe9", 'open="', "a[b]=1", "=;;=", "sluice_console2=x"]
+)
+async def test_cookies_of_other_programs_on_the_host_are_no_matter(others):
+    async with serving(CONFIG) as served, browser(served) as client, browser(served) as another:
+        await sign_in(client)
+        (own,) = client.cookies.items()
+        for said in (f"{others}; {'='.join(own)}", f"{'='.join(own)};{others}"):
+            reply = await another.get("/admin/v1/targets", headers={"cookie": said.encode("latin-1")})
+            assert reply.status_code == 200, said
+
+
+@pytest.mark.parametrize("path", ["/console", "/console/session", "/docs", "/admin/v1/keys"])
+async def test_the_framework_reads_no_cookie_of_a_stranger(path, monkeypatch):
+    # It would, and 50 KB of backslashes in quotes hold the event loop for seconds (CVE-2024-7592).
+    read = []
+    monkeypatch.setattr("starlette.requests.cookie_parser", lambda said: read.append(said) or {})
+    slow = '"' + "\\" * 1_000 + '"'
+    async with serving(CONFIG) as served, browser(served) as client:
+        await client.get(
+            path, headers={"cookie": f"a={slow}; sluice_console={slow}", "authorization": f"Bearer {ADMIN_KEY}"}
+        )
+
+    assert not any("\\" in said for said in read)
+
+
 @pytest.mark.parametrize("key", ["", "wrong-0123456789", CLIENT_KEY, ADMIN_KEY[:-1]])
 async def test_another_key_opens_nothing_and_is_told_nothing(key):
     async with serving(CONFIG) as served, browser(served) as client:
