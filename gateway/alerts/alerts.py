@@ -117,6 +117,10 @@ class Alerts:
         events = tuple(crossings(standings, self._said.at, self._clock.time(), self._calendar))
         for channel in self._channels:
             channel.offer(events)
+        # Whoever is watched is offered again anyway. A key may call no more, and be watched no more.
+        for event in events:
+            if event.kind == "key" and not all(channel.is_done_with(event) for channel in self._channels):
+                self._keys.note(event.scope)
 
     async def look(self) -> None:
         """Look at the targets."""

@@ -95,6 +95,11 @@ class Channel:
             if not any(isinstance(told, BudgetCrossed) and told.covers(event) for told in known):
                 self._put(event.subject, event)
 
+    def is_done_with(self, event: BudgetCrossed) -> bool:
+        """It needs not be offered again: it was told, here or by another, or this webhook is not for it."""
+        told = self._told.get(event.subject)
+        return "budget" not in self.said.on or (told is not None and told.covers(event))
+
     async def look(self, down: Mapping[str, TargetChanged], working: AbstractSet[str], at: float) -> None:
         """How targets are: those that are down, and those that are known to work."""
         if "target" not in self.said.on:
@@ -202,7 +207,9 @@ class Channel:
     async def _deliver(self, id: str, event: Event) -> Result:
         """Try until it is delivered, can't be, or is too old."""
         means, body, name = self._means, self._body(event), self.said.name
-        until = event.at + GIVES_UP_S
+        # Not by the clock on the wall, which may be set while this tries.
+        age_s = max(0.0, means.clock.time() - event.at)
+        until = self._now() + GIVES_UP_S - age_s
         pause_s = FIRST_PAUSE_S
         while True:
             reply = await self._post(id, body)
@@ -210,7 +217,7 @@ class Channel:
                 _log.info("alert to %s: %s", name, message.sentence(event))
                 return "sent"
             wait_s = max(pause_s * means.random.uniform(0.5, 1.0), reply.retry_after_s)
-            if not reply.may_pass or means.clock.time() + wait_s > until:
+            if not reply.may_pass or self._now() + wait_s > until:
                 _log.error("alert to %s is lost, it %s: %s", name, reply.reason, message.sentence(event))
                 return "failed"
             await means.sleep(wait_s)

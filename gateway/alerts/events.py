@@ -11,8 +11,10 @@ from gateway.core.errors import Reason
 from gateway.limits.watch import Kind, Standing
 from gateway.state.windows import Calendar
 
-_WITHIN_S = 1.0
-"""A level that was read just before its window's end belongs to that window, though it is looked at just after."""
+_WITHIN_S = 1_800.0
+"""Half of the shortest window. A level belongs to the window in which it was read, though it is looked at after that
+one's end: since the answer was slow, or since the store's clock is behind ours.
+"""
 
 
 class BudgetCrossed(msgspec.Struct, frozen=True, kw_only=True):

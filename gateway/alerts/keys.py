@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 
-from gateway.core.errors import StoreUnavailable
+from gateway.core.errors import BudgetExhausted, StoreUnavailable
 from gateway.core.types import Outcome
 from gateway.limits.base import Consumption
 from gateway.limits.book import Book
@@ -32,11 +32,17 @@ class CallingKeys:
         self._called: set[str] = set()
 
     def observe(self, outcome: Outcome) -> None:
-        if outcome.cost_nanousd and len(self._called) < MOST_KEYS:
-            self._called.add(outcome.key)
+        # Whose budget is used up spends no more, but what is to be told of it may not have been told yet.
+        if outcome.cost_nanousd or outcome.error == BudgetExhausted.code:
+            self.note(outcome.key)
+
+    def note(self, key: str) -> None:
+        """Look at its budgets in the next round."""
+        if len(self._called) < MOST_KEYS:
+            self._called.add(key)
 
     async def look(self, watched: AbstractSet[str]) -> list[Standing]:
-        """Budgets of the keys that spent since the last look, without those that are ``watched``. Nothing while the
+        """Budgets of the keys that were noted since the last look, without those that are ``watched``. Nothing while the
         store is out of reach: they are asked for again then.
         """
         called, self._called = self._called, set()

@@ -8,7 +8,11 @@ from random import Random
 
 import pytest_asyncio
 
-from gateway.alerts.alerts import Alerts
+from gateway.alerts.alerts import KEYS_S, Alerts
+from gateway.alerts.channel import MOST_WAITING
+from gateway.alerts.events import crossings
+from gateway.alerts.keys import CallingKeys
+from gateway.alerts.once import Once
 from gateway.core.ceilings import Allowance, Ceilings
 from gateway.core.errors import Reason, UpstreamError
 from gateway.core.types import Caller
@@ -18,9 +22,10 @@ from gateway.limits.watch import Watch
 from gateway.settings.observing import Alerts as Said
 from gateway.state.base import Claim, Reservation, Spend
 from gateway.state.memory import MemoryStore
+from gateway.state.windows import Calendar
 from tests.alerts.parts import Noted, standing, webhook
 from tests.clock import FrozenClock
-from tests.telemetry.outcomes import outcome
+from tests.telemetry.outcomes import failure, outcome
 from tests.waiting import until
 
 NOBODY = Said()
@@ -168,6 +173,65 @@ async def test_a_key_that_is_not_among_the_watched_is_asked_for_after_it_spent(g
     await gateway.alerts.look_at_keys()
     await gateway.quiet()
     assert [body["data"]["scope"] for _, _, body in gateway.post.sent] == ["rare"]
+    assert gateway.post.percents == [95]
+
+
+async def spend_of_keys(gateway, count):
+    """So many keys that are not watched have called, and have spent 96 of their 100 nano-dollars a day."""
+    budget = Ceilings(budgets=(Allowance(nanousd=100, per="day"),))
+    for number in range(count):
+        name = f"key-{number}"
+        gateway.book._gather(Caller(key=name, scopes=((f"key {name}", budget),)))  # as its first call does
+        await gateway.store.hold([Reservation(name, (Claim(f"key:{name}:usd:day", Spend(100, "day"), 96),))])
+        gateway.store.settle(name, [96])
+        gateway.alerts.observe(outcome(key=name, cost_nanousd=96))
+
+
+async def test_keys_that_find_no_room_at_a_webhook_are_told_though_they_call_no_more(gateway):
+    gateway.put(Said(webhooks=(webhook(),)))
+    await spend_of_keys(gateway, MOST_WAITING + 50)
+    for _ in range(3):
+        await gateway.alerts.look_at_keys()
+        await gateway.quiet()
+
+    told = [body["data"]["scope"] for _, _, body in gateway.post.sent]
+    assert sorted(told) == sorted(f"key-{number}" for number in range(MOST_WAITING + 50))
+    assert gateway.alerts._keys._called == set(), "what everybody was told is asked for no more"
+
+
+async def test_a_key_whose_alert_another_replica_gave_back_is_told_though_it_calls_no_more(gateway):
+    gateway.put(Said(webhooks=(webhook(),)))
+    await spend_of_keys(gateway, 1)
+    other = Once(gateway.store, lambda: "other")
+    (event,) = crossings(await _noting(gateway).look(set()), (80, 95), gateway.clock.time(), Calendar(UTC))
+    taken = await other.budget("ops", event, (80, 95, 100))
+    await gateway.alerts.look_at_keys()
+    await gateway.quiet()
+    assert gateway.post.percents == []
+
+    taken.give_back()
+    gateway.clock.advance(KEYS_S)
+    await gateway.alerts.look_at_keys()
+    await gateway.quiet()
+    assert gateway.post.percents == [95]
+
+
+def _noting(gateway):
+    """What another replica has that saw the same call."""
+    keys = CallingKeys(gateway.store)
+    keys.book = gateway.book
+    keys.observe(outcome(key="key-0", cost_nanousd=96))
+    return keys
+
+
+async def test_a_key_that_is_refused_for_its_budget_is_asked_for_too(gateway):
+    gateway.put(Said(webhooks=(webhook(),)))
+    await spend_of_keys(gateway, 1)
+    gateway.alerts._keys._called.clear()  # the process that noted it is gone
+
+    gateway.alerts.observe(failure(key="key-0", status=429, error="insufficient_quota"))
+    await gateway.alerts.look_at_keys()
+    await gateway.quiet()
     assert gateway.post.percents == [95]
 
 

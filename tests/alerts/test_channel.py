@@ -134,6 +134,14 @@ async def test_after_ten_minutes_it_is_given_up_and_logged_and_not_told_again(st
         assert len(replica.post.sent) == tries
 
 
+async def test_a_clock_that_is_set_back_prolongs_no_alert(store, clock):
+    async with Replica(store, clock, Noted(*[FAILED] * 1_000)) as replica:
+        await replica.offer(crossed(80, at=clock.time() + 86_400.0))
+
+        assert sum(replica.slept) <= GIVES_UP_S
+        assert replica.counts == {("ops", "failed"): 1}
+
+
 @pytest.mark.parametrize("status", [301, 400, 403, 404, 410])
 async def test_what_another_try_would_not_mend_is_not_tried_again(store, clock, status):
     async with Replica(store, clock, Noted(Reply(status, f"answered {status}"))) as replica:

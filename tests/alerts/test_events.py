@@ -61,6 +61,16 @@ def test_a_level_that_was_read_before_its_window_ended_belongs_to_that_window():
     assert late.crossing != fresh.crossing
 
 
+@pytest.mark.parametrize("late_s", [1.5, 30.0, 600.0])
+def test_an_answer_that_comes_late_or_a_clock_that_is_fast_spends_no_alert_of_the_next_window(late_s):
+    # Read at the last moment of an hour and of a month; looked at, by this clock, well into the next ones.
+    calendar, end = Calendar(ZoneInfo("Europe/Berlin")), 1_701_385_200.0
+    last = [standing(100, reset_s=0.1, window=window) for window in ("hour", "day", "month")]
+    ids = [event.window_id for event in crossings(last, THRESHOLDS, end + late_s, calendar)]
+
+    assert ids == ["2023-11-30T23:00+0100", "2023-11-30", "2023-11"]
+
+
 def test_a_budget_for_all_time_never_resets():
     event = next(iter(crossings([standing(100, window="total", reset_s=None)], THRESHOLDS, NOW, Calendar())))
     assert (event.window_id, event.resets_at) == ("total", None)
