@@ -18,8 +18,7 @@ export function createKey({ teams, models, again, signal }) {
   termsDialog('Create a key', { kind: 'key', values: EMPTY, teams, models, isNew: true, action: 'Create', signal, save: async (values) => {
     const key = await api.post('/keys', made(values), { signal });
     again();
-    // After the form's dialog is gone, so that the focus goes back to the page at the end.
-    queueMicrotask(() => showKey(key, allowed(models, key.models), signal));
+    return () => showKey(key, allowed(models, key.models), signal);
   } });
 }
 

@@ -7,7 +7,7 @@ import { LIMITS, WINDOWS } from './terms.js';
 
 /**
  * A dialog with the form, filled with `values` (see terms.js). `kind`: 'key' or 'team'. `teams`: names to choose from. `isNew`: the name
- * can be said. `save(values)` is awaited; what it raises is shown at the field that the error names. `reload()` is
+ * can be said. `save(values)` is awaited, and what it gives is called once the dialog is gone; what it raises is shown at the field that the error names. `reload()` is
  * offered when somebody else has changed the record meanwhile.
  */
 export function termsDialog(title, { kind, values, teams = [], models = [], isNew = false, action, save, reload, signal }) {
@@ -21,8 +21,9 @@ export function termsDialog(title, { kind, values, teams = [], models = [], isNe
     form.clear();
     submit.disabled = true;
     try {
-      await save(form.values());
+      const then = await save(form.values());
       shown.close();
+      then?.();
     } catch (error) {
       if (error.name === 'AbortError') return;
       if (error.status === 409 && reload) put(problem, changed(() => { shown.close(); reload(); }));

@@ -60,6 +60,8 @@ export default async function page(root, { signal }) {
   });
 }
 
+const named = (number, what) => `${count(number)} ${what}${number === 1 ? '' : 's'}`;
+
 /** Tokens of the span as tokens a second. */
 const flow = (tokens) => (tokens < 100 * SUM_S ? rate : compact)(tokens / SUM_S);
 
@@ -78,7 +80,7 @@ function overview() {
 function showFigures(figures, recent, { in_flight: inFlight }) {
   const sum = recent.sum(recent.through, SUM_S);
   const share = sum.calls ? sum.failed / sum.calls : null;
-  figures.calls.set(`${rate(sum.calls / SUM_S)}/s`, sum.retries ? `${count(sum.calls)} calls, ${count(sum.retries)} retries` : `${count(sum.calls)} calls`);
+  figures.calls.set(`${rate(sum.calls / SUM_S)}/s`, sum.retries ? `${named(sum.calls, 'call')}, ${sum.retries} ${sum.retries === 1 ? 'retry' : 'retries'}` : named(sum.calls, 'call'));
   figures.failures.set(percent(share), sum.calls ? `${count(sum.failed)} failed, ${count(sum.refused)} refused` : '', share > 0.05 ? 'bad' : share > 0.01 ? 'warn' : '');
   figures.latency.set(seconds(recent.quantile(sum.latency, 0.5)), `p95 ${seconds(recent.quantile(sum.latency, 0.95))}`);
   figures.ttft.set(seconds(recent.quantile(sum.ttft, 0.5)), `p95 ${seconds(recent.quantile(sum.ttft, 0.95))}`);
