@@ -42,8 +42,9 @@ class CallingKeys:
             self._called.add(key)
 
     async def look(self, watched: AbstractSet[str]) -> list[Standing]:
-        """Budgets of the keys that were noted since the last look, without those that are ``watched``. Nothing while the
-        store is out of reach: they are asked for again then.
+        """Budgets of the keys that were noted since the last look, without those that are ``watched``.
+
+        Nothing while the store is out of reach: they are asked for again then.
         """
         called, self._called = self._called, set()
         try:
