@@ -2,9 +2,9 @@
 
     python -m bench.observed [--seconds 5] [--rounds 3] [--check]
 
-``watched`` counts metrics and logs each call to standard error, to the log of calls and to a file of JSON lines. While
-it is loaded, it is scraped once a second, and a console is open: what its page of live figures asks for is asked for as
-often as the page does. ``dead sink`` logs to a collector besides that takes connections and never answers.
+``watched`` counts metrics, writes a line of each call to standard error, and puts it into the log of calls: as shipped.
+While it is loaded it is scraped, and a console is open on three pages, which are asked for what they show as often as
+they ask. ``dead sink`` is the same, and logs besides to a collector that takes connections and never answers.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from bench.process import Cores, Service, end_on_sigterm
 BAR = 0.9
 """Of the requests a second of the gateway that nobody observes."""
 ADMIN_KEY = "sk-bench-admin-0123456789abcdef0123456789"
-LOOKS_S = {"/metrics": 1.0, "/admin/v1/live": 1.0, "/admin/v1/targets": 5.0, "/admin/v1/calls": 2.0}
+LOOKS_S = {"/metrics": 5.0, "/admin/v1/live": 1.0, "/admin/v1/targets": 2.0, "/admin/v1/calls": 2.0}
 """How often each is asked for."""
 
 
@@ -86,8 +86,7 @@ def settings(folder: Path, *, dead_port: int | None = None) -> str:
     return f"""\
 admins: [{{name: bench, role: admin, key: {ADMIN_KEY}}}]
 calls:
-  path: {folder}/calls.db
-  json_lines: {folder}/calls.jsonl{otlp}
+  path: {folder}/calls.db{otlp}
 """
 
 
