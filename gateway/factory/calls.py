@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from gateway.core.clock import Clock
 from gateway.core.types import Outcome
+from gateway.factory.background import in_background
 from gateway.factory.collector import collector_of, needing_otel
 from gateway.settings import Settings
 from gateway.settings.observing import Capture
@@ -64,7 +65,7 @@ async def running_calls(settings: Settings, clock: Clock, worker: Worker | None 
             )
             reader = Reader(path, clock, sealer=sealer)
             running.push_async_callback(reader.aclose)
-            running.push_async_callback(_cancelled, asyncio.create_task(reader.keep(keep)))
+            await running.enter_async_context(in_background(reader.keep(keep)))
             writer = Writer(path, clock, keep, policy=policy, sealer=sealer)
             queues[SQLITE] = _queue(SQLITE, writer, calls.queue, running)
         if calls.json_lines:
@@ -122,8 +123,3 @@ def _queue(place: str, sink: Sink, capacity: int, running: AsyncExitStack) -> Ba
 
     running.push_async_callback(leave)
     return queue
-
-
-async def _cancelled(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.wait([task])

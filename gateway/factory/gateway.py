@@ -13,6 +13,7 @@ from gateway.core.clock import Clock, SystemClock
 from gateway.core.errors import Problem
 from gateway.edge.app import DataPlane
 from gateway.edge.operations import operations
+from gateway.factory.background import in_background
 from gateway.factory.configured import Configured
 from gateway.factory.control_plane import ControlPlane
 from gateway.factory.lasting import Lasting, build_lasting
@@ -120,10 +121,5 @@ async def running_gateway(
             lasting.watch.run(),
             watch_lag(lasting.metrics.observe_lag, clock, asyncio.sleep),
         ):
-            started.push_async_callback(_cancelled, asyncio.create_task(running))
+            await started.enter_async_context(in_background(running))
         yield gateway
-
-
-async def _cancelled(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.wait([task])

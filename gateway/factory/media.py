@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gateway.core.clock import Clock
 from gateway.core.errors import ConfigError, Problem
+from gateway.factory.background import in_background
 from gateway.media.folder import Folder
 from gateway.media.links import Links
 from gateway.media.secret import kept_secret
@@ -40,11 +41,8 @@ def open_media(media: Media, clock: Clock) -> MediaStore:
 async def running_media(media: Media, clock: Clock) -> AsyncIterator[MediaStore]:
     """The store, swept now and then. Raises ConfigError if nothing can be kept there."""
     store = await asyncio.to_thread(open_media, media, clock)
-    sweeping = asyncio.create_task(_sweep(store))
-    try:
+    async with in_background(_sweep(store)):
         yield store
-    finally:
-        sweeping.cancel()
 
 
 async def _sweep(store: MediaStore) -> None:

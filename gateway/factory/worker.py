@@ -7,11 +7,12 @@ import contextlib
 import logging
 import shutil
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
 from gateway.core.clock import Clock
+from gateway.factory.background import in_background
 from gateway.telemetry.recent import Recent
 from gateway.telemetry.shared import SharedFigures
 
@@ -88,15 +89,9 @@ class Worker:
         finally:
             loop.remove_reader(self._link)
 
-    @contextlib.asynccontextmanager
-    async def publishing(self) -> AsyncIterator[None]:
-        """Have the other workers know this one's figures, to the second."""
-        task = asyncio.create_task(self._publish())
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+    def publishing(self) -> contextlib.AbstractAsyncContextManager[None]:
+        """Have the other workers know this one's figures, to the second, while the block runs."""
+        return in_background(self._publish())
 
     async def _publish(self) -> None:
         while True:
