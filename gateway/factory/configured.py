@@ -9,12 +9,11 @@ import msgspec
 
 from gateway.admin.control import Control, Reload
 from gateway.core.errors import Problem
-from gateway.core.types import Model
+from gateway.core.types import Call, Model
 from gateway.edge.app import Parts
 from gateway.edge.uses import Uses
 from gateway.factory.ceilings import all_scopes, build_book
 from gateway.factory.explanation import Explainer
-from gateway.factory.keeping import widest
 from gateway.factory.lasting import Lasting
 from gateway.factory.targets import build_models
 from gateway.factory.upstreams import Upstreams
@@ -148,5 +147,18 @@ def _pipeline(settings: Settings, lasting: Lasting, upstreams: Upstreams, router
         observe=lasting.observers.observe,
         clock=clock,
         max_attempts=settings.server.attempts,
-        keeps=widest(wanted),
+        keeps=_widest(wanted),
     )
+
+
+def _widest(wanted: Sequence[Keeps]) -> Keeps | None:
+    """As much of a call's content as whoever of ``wanted`` wants most; None if nobody wants any, so that no call is
+    asked.
+    """
+    if len(wanted) < 2:
+        return wanted[0] if wanted else None
+
+    def keeps(call: Call) -> int:
+        return max(each(call) for each in wanted)
+
+    return keeps

@@ -27,6 +27,7 @@ from gateway.health.vitals import Vitals
 from gateway.limits.watch import Watch
 from gateway.resilience.retry_budget import RetryBudget
 from gateway.settings.server import Log
+from gateway.state.base import Store
 from gateway.telemetry.log_writer import LogWriter
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.observer import Observer, Observers
@@ -102,18 +103,7 @@ def build_lasting(
     callers = Callers(opened.directory, clock)
     watch = Watch(opened.store, callers.team_ceilings, clock=clock, sleep=asyncio.sleep)
     new_id = _ids()
-    alerts = Alerts(
-        store=opened.store,
-        breakers=breakers,
-        watch=watch,
-        clock=clock,
-        sleep=asyncio.sleep,
-        random=random,
-        new_id=new_id,
-        zone=zone,
-        instance=socket.gethostname(),
-        post=HttpPost(clock),
-    )
+    alerts = _alerts(opened.store, breakers, watch, clock=clock, random=random, new_id=new_id, zone=zone)
     request_log = RequestLog(log_writer, log.format, level=log.level)
     observers: list[Observer] = [metrics, recent, request_log, opened.reporter, watch, alerts, opened.calls]
     if opened.traces is not None:
@@ -135,6 +125,30 @@ def build_lasting(
         recent=recent,
         observers=Observers(observers, clock, later=asyncio.get_running_loop().call_later),
         log_writer=log_writer,
+    )
+
+
+def _alerts(
+    store: Store,
+    breakers: Breakers,
+    watch: Watch,
+    *,
+    clock: Clock,
+    random: Random,
+    new_id: Callable[[], str],
+    zone: tzinfo,
+) -> Alerts:
+    return Alerts(
+        store=store,
+        breakers=breakers,
+        watch=watch,
+        clock=clock,
+        sleep=asyncio.sleep,
+        random=random,
+        new_id=new_id,
+        zone=zone,
+        instance=socket.gethostname(),
+        post=HttpPost(clock),
     )
 
 

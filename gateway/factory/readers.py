@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from gateway.core.money import NANOUSD
-from gateway.core.types import Target
+from gateway.core.types import Outcome, Target
 from gateway.edge.app import DataPlane
 from gateway.factory.lasting import Lasting
 from gateway.factory.live import Live
@@ -18,6 +18,7 @@ from gateway.factory.opened import Opened
 from gateway.health.breaker import State
 from gateway.state.base import Level
 from gateway.state.sqlite import SqliteStore
+from gateway.telemetry.batches import Batches
 from gateway.telemetry.labels import Labels
 from gateway.telemetry.readings import (
     ALERTS,
@@ -53,15 +54,9 @@ from gateway.telemetry.readings import (
 )
 from gateway.wire.connector import Connector
 
-
-class Sink(Protocol):
-    """Takes calls, or drops them; so many so far."""
-
-    @property
-    def written(self) -> int: ...
-
-    @property
-    def dropped(self) -> int: ...
+if TYPE_CHECKING:
+    # Loaded where it is used: an extra; few have it.
+    from gateway.telemetry.tracing.tracer import Tracer
 
 
 _STATES = {State.CLOSED: 0, State.HALF_OPEN: 1, State.OPEN: 2}
@@ -96,9 +91,9 @@ def register_readers(lasting: Lasting, app: DataPlane, live: Live) -> None:
     metrics.register(STORE_OUTAGES, lambda: store.status.outages)
 
 
-def _sinks(opened: Opened) -> Mapping[str, Sink]:
+def _sinks(opened: Opened) -> Mapping[str, Batches[Outcome] | Tracer]:
     """All that writes calls down, by the name that metrics have for it."""
-    sinks: dict[str, Sink] = dict(opened.calls.queues)
+    sinks: dict[str, Batches[Outcome] | Tracer] = dict(opened.calls.queues)
     if opened.traces is not None:
         sinks["traces"] = opened.traces.tracer
     return sinks
