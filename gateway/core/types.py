@@ -15,6 +15,7 @@ from gateway.core.money import Price
 from gateway.core.payload import Payload
 from gateway.core.trace import Trace
 from gateway.core.usage import NOTHING, Usage
+from gateway.core.wish import NO_WISH, Wish
 
 
 class Endpoint(enum.StrEnum):
@@ -181,27 +182,6 @@ class Needs(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     image_format: str | None = None
     partial_images: int = 0
     """Previews of each image that a stream is to show on the way; some providers bill them."""
-
-
-class Wish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a client asked of routing for this call alone: the ``route`` object of the body and the model's suffix.
-
-    Everything that is None leaves the model's own route as it is; bounds can only be narrowed.
-    """
-
-    by: str | None = None
-    task: str | None = None
-    regions: frozenset[str] | None = None
-    only: frozenset[str] | None = None
-    ignore: frozenset[str] = frozenset()
-    order: tuple[str, ...] = ()
-    max_cost_nanousd: int | None = None
-    max_latency_s: float | None = None
-    min_quality: float | None = None
-    allow_fallbacks: bool | None = None
-
-
-NO_WISH = Wish()
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True, gc=False):

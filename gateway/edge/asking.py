@@ -11,7 +11,8 @@ from gateway.core.body import FormBody, JsonBody
 from gateway.core.errors import InvalidRequest
 from gateway.core.names import MAX_TAGS
 from gateway.core.trace import Trace
-from gateway.core.types import Call, Caller, Wish
+from gateway.core.types import Call, Caller
+from gateway.core.wish import Wish
 from gateway.edge.body import field
 from gateway.edge.wish import read_wish, split_suffix
 

@@ -10,7 +10,7 @@ import msgspec
 from gateway.core.body import NOT_JSON
 from gateway.core.errors import InvalidRequest
 from gateway.core.money import nanousd
-from gateway.core.types import NO_WISH, Wish
+from gateway.core.wish import NO_WISH, Wish
 from gateway.routing.strategies import STRATEGIES
 
 

@@ -6,7 +6,8 @@ from typing import TypeVar
 
 import msgspec
 
-from gateway.core.types import NO_WISH, Call, Route, Target
+from gateway.core.types import Call, Route, Target
+from gateway.core.wish import NO_WISH
 from gateway.health.breaker import Breakers
 from gateway.health.vitals import Reading, Vitals
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.core.errors import InvalidRequest
-from gateway.core.types import NO_WISH, Wish
+from gateway.core.wish import NO_WISH, Wish
 from gateway.edge.wish import read_wish, split_suffix
 
 

@@ -7,7 +7,8 @@ from random import Random
 from gateway.core.body import JsonBody
 from gateway.core.errors import Reason, UpstreamError
 from gateway.core.money import Price, nanousd
-from gateway.core.types import NO_WISH, Call, Caller, Endpoint, Model, Needs, Route, Target
+from gateway.core.types import Call, Caller, Endpoint, Model, Needs, Route, Target
+from gateway.core.wish import NO_WISH
 from gateway.health.breaker import BreakerPolicy, Breakers
 from gateway.health.vitals import Vitals
 from gateway.routing.ask import Ask, narrow

@@ -2,7 +2,8 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.types import Caller, Route, Wish
+from gateway.core.types import Caller, Route
+from gateway.core.wish import Wish
 from gateway.routing.ask import both, narrow
 from tests.routing.scene import call
 

@@ -1,7 +1,8 @@
 import pytest
 
 from gateway.core.errors import Forbidden, InvalidRequest, NoTarget
-from gateway.core.types import Caller, Capabilities, Endpoint, Feature, Needs, Wish
+from gateway.core.types import Caller, Capabilities, Endpoint, Feature, Needs
+from gateway.core.wish import Wish
 from tests.routing.scene import Scene, call, model, target, usd_price
 
 EU = frozenset({"eu"})

@@ -1,7 +1,8 @@
 import pytest
 
 from gateway.core.errors import Forbidden, ModelNotFound
-from gateway.core.types import Caller, Capabilities, Feature, Needs, Wish
+from gateway.core.types import Caller, Capabilities, Feature, Needs
+from gateway.core.wish import Wish
 from gateway.health.breaker import State
 from tests.routing.scene import Scene, call, model, target, usd_price
 

@@ -2,7 +2,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.errors import CallError
-from gateway.core.types import Caller, Capabilities, Endpoint, Feature, Model, Needs, Route, Target, Wish
+from gateway.core.types import Caller, Capabilities, Endpoint, Feature, Model, Needs, Route, Target
+from gateway.core.wish import Wish
 from gateway.routing import explain
 from gateway.routing.ask import both
 from gateway.routing.eligible import lack_of
