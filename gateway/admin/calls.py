@@ -31,6 +31,9 @@ OnlyOf = Annotated[
 ]
 
 
+Number = Annotated[str | None, Query(description="The `number` of the call that is meant.", max_length=32)]
+
+
 class Question(BaseModel):
     """Which calls. All that is said must hold."""
 
@@ -99,6 +102,7 @@ class Call(BaseModel):
     """One call, after its end. Holds nothing of what was said. Times are seconds."""
 
     id: Id
+    number: str = Field(description="What the log calls it. Clients choose ids, and may give several calls the same.")
     at: datetime = Field(description="Its arrival.")
     level: Literal["info", "warning"] = Field(description="`warning`: it failed by the gateway or a provider.")
     endpoint: Endpoint
@@ -159,26 +163,25 @@ async def calls(control: InForce, question: Annotated[Question, Query()]) -> Res
 
 
 @router.get("/calls/{call}", summary="One call", response_model=Call, openapi_extra=needs("viewer"))
-async def one(control: InForce, call: str) -> Response:
-    """With its attempts. Of several calls that a client gave the same id, the last."""
-    found = await _log(control.calls).call(call)
+async def one(control: InForce, call: str, number: Number = None) -> Response:
+    """With its attempts. Of several calls that clients gave the same id, the last, unless `number` says which."""
+    found = await _log(control.calls).call(call, _number(number))
     if found is None:
         raise NotFound(_NO_CALL)
     return Response(msgspec.json.encode(shown(found)), media_type=JSON)
 
 
 @router.get("/calls/{call}/payload", summary="What was said in a call", openapi_extra=needs("admin"))
-async def payload(control: InForce, call: str, by: By) -> CallPayload:
+async def payload(control: InForce, call: str, by: By, number: Number = None) -> CallPayload:
     """Kept only for the keys and teams that `calls.capture` names. Who looks is written into the audit log."""
     try:
-        content = await _log(control.calls).content(call)
+        content = await _log(control.calls).content(call, _number(number))
     except log.SealedOtherwise as error:
         raise Clash(str(error), code="sealed_with_another_secret") from None
     if content is None:
         raise NotFound("What was said in this call is not kept; calls.capture says whose is, and for how long.")
-    await control.directory.note(
-        AuditEntry(at=control.clock.time(), by=by, action="call.payload", subject=f"call {call}")
-    )
+    subject = f"call {call}" if number is None else f"call {call}, number {number}"
+    await control.directory.note(AuditEntry(at=control.clock.time(), by=by, action="call.payload", subject=subject))
     return CallPayload(
         id=call,
         request=content.request.decode(errors="replace"),
@@ -213,6 +216,10 @@ def _asked(question: Question) -> log.Query:
         limit=question.limit,
         before=None if question.cursor is None else log.number(question.cursor),
     )
+
+
+def _number(said: str | None) -> int | None:
+    return None if said is None else log.number(said, param="number", what="the 'number' of a call")
 
 
 def _epoch_s(moment: datetime | None) -> float | None:

@@ -26,6 +26,7 @@ LOOK_S = 0.5
 """How often a log is looked at that is followed."""
 _NAMES = ("key", "team", "user", "model", "provider", "target", "error", "endpoint", "tag")
 _MOST_USD = 1_000_000_000
+_C1 = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
 
 
 def add_to(commands: Any) -> None:
@@ -111,22 +112,26 @@ async def follow(
 
 
 async def _one(calls: Calls, id: str, *, as_json: bool) -> int:
-    entry = await calls.call(id)
-    if entry is None:
+    """The calls of this id: clients choose ids, and may give several calls the same."""
+    from gateway.telemetry.calls.query import Query
+
+    page = await calls.page(Query(id=id))
+    if not page.entries:
         print("sluice: the log has no call with this id", file=sys.stderr)
         return 1
-    if as_json:
-        _line(entry)
-    else:
-        for line in described(entry, _width()):
-            print(line)
+    for i, entry in enumerate(reversed(page.entries)):
+        if as_json:
+            _line(entry)
+        else:
+            print("\n".join([*([""] if i else []), *described(entry, _width())]))
     return 0
 
 
 def _line(entry: Entry) -> None:
     from gateway.telemetry.calls.record import shown
 
-    print(msgspec.json.encode(shown(entry)).decode())
+    # JSON escapes most of what a terminal would obey, but not U+009B and its like.
+    print(msgspec.json.encode(shown(entry)).decode().translate(_C1))
 
 
 class _Table:

@@ -158,6 +158,27 @@ async def test_what_was_said_is_for_admins_who_are_written_down():
         assert MARK not in json.dumps(await listed(client))
 
 
+async def test_nobody_hides_a_call_behind_its_id():
+    # Clients choose ids, strangers too, whose requests are refused.
+    async with controlling(CAPTURING) as (served, client):
+        id = (await ask(client, messages=[{"role": "user", "content": MARK}])).headers["x-request-id"]
+        again = await ask(client, key="sk-stranger-0123456789", headers={"x-request-id": id})
+        assert (again.status_code, again.headers["x-request-id"]) == (401, id)
+        await written(served, 2)
+
+        stranger, call = (await listed(client, id=id))["calls"]
+        assert (await client.get(f"{CALLS}/{id}")).json() == stranger
+        this = {"number": call["number"]}
+        assert (await client.get(f"{CALLS}/{id}", params=this)).json() == call
+        assert MARK in (await client.get(f"{CALLS}/{id}/payload", params=this)).json()["request"]
+        (look,) = (await client.get("/admin/v1/audit")).json()["data"]
+        assert look["subject"] == f"call {id}, number {call['number']}"
+        for number, status in ((stranger["number"], 404), ("1", 404), ("7" + "f" * 15, 400)):
+            reply = await client.get(f"{CALLS}/{id}/payload", params={"number": number})
+            assert reply.status_code == status
+        assert error_of(reply)["param"] == "number"
+
+
 async def test_what_another_secret_sealed_is_a_409_and_the_rest_goes_on(tmp_path):
     calls = {**CAPTURING["calls"], "path": str(tmp_path / "calls.db")}
     async with controlling({**CAPTURING, "calls": calls}) as (served, client):

@@ -122,6 +122,24 @@ def test_what_a_terminal_would_obey_is_not_printed(capsys):
     assert not [line for line in calls.described(entry(failure(model="\x1b[2Jm", user="\n")), 80) if "\x1b" in line]
 
 
+def test_nor_is_it_in_json(tmp_path, config, writing, capsys):
+    writing.write([outcome(user="\x1b]0;\x9b2J")])
+    assert main(["calls", "--json", "--config", config(f"sqlite:///{tmp_path}/sluice.db")]) == 0
+    line = capsys.readouterr().out
+    assert line.rstrip("\n").isprintable()
+    assert json.loads(line)["user"] == "\x1b]0;\x9b2J"
+
+
+def test_all_calls_of_one_id_are_told(tmp_path, config, writing, capsys):
+    writing.write([outcome(id="same", status=200), failure(id="same", status=401, error="invalid_api_key")])
+    url = config(f"sqlite:///{tmp_path}/sluice.db")
+    assert main(["calls", "same", "--config", url]) == 0
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("status")]
+    assert said == ["status     200", "status     401, invalid_api_key"]
+    assert main(["calls", "same", "--json", "--config", url]) == 0
+    assert [json.loads(line)["status"] for line in capsys.readouterr().out.splitlines()] == [200, 401]
+
+
 async def test_who_follows_sees_each_call_that_comes_once(tmp_path, writing):
     writing.write([outcome(id="before")])
     seen, rounds = [], iter([["a", "b"], [], ["c"]])

@@ -12,6 +12,8 @@ from gateway.telemetry.calls.record import Entry
 
 MOST = 500
 """Calls of one page."""
+_MOST_NUMBER = (1 << 63) - 1
+"""SQLite's largest: the next one could not be asked for."""
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,12 +83,12 @@ class Calls(Protocol):
 
     async def page(self, query: Query) -> Page: ...
 
-    async def call(self, id: str) -> Entry | None:
-        """The call of this id; of several that a client gave the same, the last."""
+    async def call(self, id: str, number: int | None = None) -> Entry | None:
+        """The call of this id; of several that clients gave the same, the last, or that of ``number``."""
         ...
 
-    async def content(self, id: str) -> Content | None:
-        """Its content; None if it is not kept. Raises SealedOtherwise."""
+    async def content(self, id: str, number: int | None = None) -> Content | None:
+        """The content of the same; None if it is not kept. Raises SealedOtherwise."""
         ...
 
 
@@ -94,14 +96,14 @@ def cursor(number: int) -> str:
     return f"{number:x}"
 
 
-def number(cursor: str) -> int:
-    """Raises InvalidRequest for what is no cursor."""
+def number(cursor: str, *, param: str = "cursor", what: str = "the 'next' of a page") -> int:
+    """Raises InvalidRequest for what is no cursor, saying that ``param`` is not ``what`` it should be."""
     try:
         found = int(cursor, 16)
     except ValueError:
         found = -1
-    if not 0 < found < 1 << 63:
-        raise InvalidRequest("'cursor' is not the 'next' of a page", param="cursor")
+    if not 0 < found < _MOST_NUMBER:
+        raise InvalidRequest(f"'{param}' is not {what}", param=param)
     return found
 
 

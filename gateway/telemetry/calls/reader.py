@@ -12,10 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+import msgspec
+
 from gateway.core.clock import Clock
 from gateway.core.errors import StoreUnavailable
 from gateway.telemetry.calls.file import LogFile
-from gateway.telemetry.calls.query import Content, Page, Query, SealedOtherwise
+from gateway.telemetry.calls.query import Content, Page, Query, SealedOtherwise, cursor
 from gateway.telemetry.calls.record import Entry
 from gateway.telemetry.calls.retention import Keep, forget_old
 from gateway.telemetry.calls.schema import condition, decoded
@@ -45,12 +47,15 @@ class Reader:
     async def page(self, query: Query) -> Page:
         return await self._blocking(partial(self._page, query))
 
-    async def call(self, id: str) -> Entry | None:
-        page = await self.page(Query(id=id, limit=1))
+    async def call(self, id: str, number: int | None = None) -> Entry | None:
+        query = Query(id=id, limit=1)
+        if number is not None:
+            query = msgspec.structs.replace(query, after=number - 1, before=number + 1)
+        page = await self.page(query)
         return page.entries[0] if page.entries else None
 
-    async def content(self, id: str) -> Content | None:
-        sealed = await self._blocking(partial(self._sealed, id))
+    async def content(self, id: str, number: int | None = None) -> Content | None:
+        sealed = await self._blocking(partial(self._sealed, id, number))
         if sealed is None:
             return None
         if self._sealer is None:
@@ -94,17 +99,18 @@ class Reader:
         rows = rows[: query.limit]
         if is_forward:
             rows.reverse()
-        return Page([decoded(row) for _, row in rows], [number for number, _ in rows], has_more)
+        entries = [msgspec.structs.replace(decoded(row), number=cursor(number)) for number, row in rows]
+        return Page(entries, [number for number, _ in rows], has_more)
 
-    def _sealed(self, id: str) -> bytes | None:
+    def _sealed(self, id: str, number: int | None) -> bytes | None:
         if not self._file.exists:
             return None
         sql = (
             "SELECT payload.sealed FROM call LEFT JOIN payload USING (number)"
-            " WHERE call.id = ? ORDER BY number DESC LIMIT 1"
+            " WHERE call.id = ? AND number = coalesce(?, number) ORDER BY number DESC LIMIT 1"
         )
         with self._file.connected() as db:
-            row = db.execute(sql, (id,)).fetchone()
+            row = db.execute(sql, (id, number)).fetchone()
         return row[0] if row else None
 
     def _forget(self, keep: Keep) -> None:

@@ -24,6 +24,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=T
     """
 
     id: str
+    number: str = ""
+    """What the log calls it, in hex: clients choose ids, and may give several calls one. Not written, but read."""
     at: float
     level: str = "info"
     endpoint: str
@@ -97,6 +99,7 @@ def shown(entry: Entry) -> dict[str, Any]:
     """``entry`` as the control plane and ``sluice calls --json`` say it. Durations are seconds, amounts exact USD."""
     return {
         "id": entry.id,
+        "number": entry.number,
         "at": iso_time(entry.at),
         "level": entry.level,
         "endpoint": entry.endpoint,

@@ -11,11 +11,12 @@ import { said, waterfall } from './waterfall.js';
 /** Within which the log has a call that has ended. */
 const LOGGED_MS = 1_500;
 
-export async function callPage(root, { id, signal, me }) {
+/** `number` says which, of several calls that clients gave the same id; null: the last. */
+export async function callPage(root, { id, number, signal, me }) {
   const back = h('a', { class: 'button', href: '#/calls' }, 'All calls');
   let call;
   try {
-    call = await found(id, signal);
+    call = await found(id, number, signal);
   } catch (error) {
     if (error.status !== 404) throw error;
     add(root, head('Call', null, back), panel('Not found', {}, empty('There is no such call', error.message)));
@@ -32,8 +33,8 @@ export async function callPage(root, { id, signal, me }) {
 }
 
 /** The call `id`. One that has ended just now is asked for twice: the log has it a moment later. */
-async function found(id, signal) {
-  const ask = () => api.get(`/calls/${encodeURIComponent(id)}`, { signal });
+async function found(id, number, signal) {
+  const ask = () => api.get(`/calls/${encodeURIComponent(id)}${queryOf({ number })}`, { signal });
   try {
     return await ask();
   } catch (error) {
@@ -155,7 +156,7 @@ const hasKey = (call) => call.key !== 'anonymous' && !call.key.startsWith('oidc/
 function payload(call, me, signal) {
   if (!me.may('admin')) return h('p', { class: 'muted panel-body' }, 'It is kept, encrypted. Only the role admin may read it.');
   const box = h('div', { class: 'panel-body stack' });
-  const show = h('button', { type: 'button', class: 'button', onclick: () => loaded(box, signal, () => api.get(`/calls/${encodeURIComponent(call.id)}/payload`, { signal }), contentOf) }, 'Show what was said');
+  const show = h('button', { type: 'button', class: 'button', onclick: () => loaded(box, signal, () => api.get(`/calls/${encodeURIComponent(call.id)}/payload${queryOf({ number: call.number })}`, { signal }), contentOf) }, 'Show what was said');
   put(box, h('p', { class: 'muted' }, 'It is kept, encrypted. That you read it is written into the audit log.'), h('div', { class: 'row' }, show));
   return box;
 }

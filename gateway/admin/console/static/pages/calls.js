@@ -19,7 +19,7 @@ const FOLLOW_MS = 2_000;
 const AT_ONCE = 100;
 
 export default async function page(root, { signal, params, query, me }) {
-  if (params[0]) return callPage(root, { id: params.join('/'), signal, me });
+  if (params[0]) return callPage(root, { id: params.join('/'), number: query.get('number'), signal, me });
   return list(root, { signal, query });
 }
 
@@ -74,7 +74,7 @@ async function list(root, { signal, query }) {
 }
 
 const columns = [
-  { label: 'Time', class: 'nowrap', cell: (call) => h('a', { href: hash(`calls/${encodeURIComponent(call.id)}`, {}), title: inFull(call.at), 'aria-label': `Call ${call.id} of ${at(call.at)}` }, at(call.at)) },
+  { label: 'Time', class: 'nowrap', cell: (call) => h('a', { href: hash(`calls/${encodeURIComponent(call.id)}`, { number: call.number }), title: inFull(call.at), 'aria-label': `Call ${call.id} of ${at(call.at)}` }, at(call.at)) },
   { label: 'Status', cell: (call) => [statusBadge(call), call.error && h('span', { class: 'sub nowrap' }, said(call.error))] },
   { label: 'Model', cell: (call) => [call.model, h('span', { class: 'sub nowrap' }, call.endpoint, call.stream && ', stream')] },
   { label: 'Key', cell: (call) => [call.key, call.team && h('span', { class: 'sub' }, call.team)] },
@@ -92,7 +92,8 @@ export function statusBadge(call) {
 
 /** The table, to which calls are added at either end: a row that has the focus keeps it. */
 function rowsOf(body) {
-  const identity = (call) => `${call.id} ${call.at}`;
+  // Not by their ids: clients choose them, and may give several calls the same.
+  const identity = (call) => call.number;
   let shown = [];
   let lines = null;
   const made = (calls) => table(columns, calls, { caption: 'Calls' });
