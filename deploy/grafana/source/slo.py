@@ -33,80 +33,88 @@ def burns(slo: str, place: int) -> str:
 
 def row(slo: str, name: str, what: str, remedy: str) -> Row:
     """The same panels for each objective."""
+    return Row(name, (*standing(slo, what, remedy), *burning(slo, remedy)))
+
+
+def standing(slo: str, what: str, remedy: str) -> tuple[Panel, ...]:
+    """What was promised, what was kept, and what is left."""
     good = f'1 - max by (slo) (job_slo:sluice_errors:ratio_rate30d{{{JOB},slo="{slo}"}})'
+    return (
+        Panel(
+            title="Objective",
+            description=f"The share of calls that is promised: {what}",
+            kind="stat",
+            unit="percentunit",
+            has_line=False,
+            width=4,
+            height=6,
+            queries=(Query(f'max(slo:sluice_objective:ratio{{slo="{slo}"}})'),),
+        ),
+        Panel(
+            title="Kept in 30 days",
+            description="The share that was kept, of all that Prometheus knows of the last 30 days. Below the "
+            f"objective: {remedy}",
+            kind="stat",
+            unit="percentunit",
+            base="text",
+            width=4,
+            height=6,
+            queries=(Query(good),),
+        ),
+        Panel(
+            title="Error budget left",
+            description="Of the failures that the objective allows in 30 days. At 0 it is used up: stop risky "
+            "changes until it has grown back.",
+            kind="stat",
+            unit="percentunit",
+            base="red",
+            steps=LEFT,
+            width=4,
+            height=6,
+            queries=(Query(f"1 - {burn(slo, '30d')}"),),
+        ),
+    )
+
+
+def burning(slo: str, remedy: str) -> tuple[Panel, ...]:
+    """How fast it is used up, and by how many calls."""
     events = f'{{{JOB},slo="{slo}"}}'
-    return Row(
-        name,
-        (
-            Panel(
-                title="Objective",
-                description=f"The share of calls that is promised: {what}",
-                kind="stat",
-                unit="percentunit",
-                has_line=False,
-                width=4,
-                height=6,
-                queries=(Query(f'max(slo:sluice_objective:ratio{{slo="{slo}"}})'),),
+    return (
+        Panel(
+            title="Burn rates",
+            description="How many times faster than allowed. An alert needs both windows of a pair above its "
+            "line: 14.4 in 1h and 5m, or 6 in 6h and 30m, wakes somebody; 3 in 1d and 2h, or 1 in 3d and 6h, is "
+            "for the day.",
+            kind="table",
+            unit="none",
+            width=12,
+            height=6,
+            queries=(
+                Query(burns(slo, 0), "long window", "none", FAST),
+                Query(burns(slo, 1), "short window", "none", FAST),
             ),
-            Panel(
-                title="Kept in 30 days",
-                description="The share that was kept, of all that Prometheus knows of the last 30 days. Below the "
-                f"objective: {remedy}",
-                kind="stat",
-                unit="percentunit",
-                base="text",
-                width=4,
-                height=6,
-                queries=(Query(good),),
-            ),
-            Panel(
-                title="Error budget left",
-                description="Of the failures that the objective allows in 30 days. At 0 it is used up: stop risky "
-                "changes until it has grown back.",
-                kind="stat",
-                unit="percentunit",
-                base="red",
-                steps=LEFT,
-                width=4,
-                height=6,
-                queries=(Query(f"1 - {burn(slo, '30d')}"),),
-            ),
-            Panel(
-                title="Burn rates",
-                description="How many times faster than allowed. An alert needs both windows of a pair above its "
-                "line: 14.4 in 1h and 5m, or 6 in 6h and 30m, wakes somebody; 3 in 1d and 2h, or 1 in 3d and 6h, is "
-                "for the day.",
-                kind="table",
-                unit="none",
-                width=12,
-                height=6,
-                queries=(
-                    Query(burns(slo, 0), "long window", "none", FAST),
-                    Query(burns(slo, 1), "short window", "none", FAST),
-                ),
-            ),
-            Panel(
-                title="Burn rate as it goes",
-                description="1 is just what is allowed. A peak in 1h that 3d does not show is over; a 3d above 1 "
-                f"for long: {remedy}",
-                kind="lines",
-                unit="none",
-                steps=((1, "orange"), (14.4, "red")),
-                width=12,
-                queries=tuple(Query(burn(slo, window), window) for window in ("1h", "6h", "1d", "3d")),
-            ),
-            Panel(
-                title="Calls that count, and those that broke it",
-                description="A second. Few calls make large burn rates of single failures: then look at the calls "
-                "themselves.",
-                kind="lines",
-                unit="reqps",
-                width=12,
-                colours={"broke it": "red", "count": "green"},
-                queries=(
-                    Query(f"sum(job_slo:sluice_events:rate5m{events})", "count"),
-                    Query(f"sum(job_slo:sluice_bad_events:rate5m{events})", "broke it"),
-                ),
+        ),
+        Panel(
+            title="Burn rate as it goes",
+            description="1 is just what is allowed. A peak in 1h that 3d does not show is over; a 3d above 1 "
+            f"for long: {remedy}",
+            kind="lines",
+            unit="none",
+            steps=((1, "orange"), (14.4, "red")),
+            width=12,
+            queries=tuple(Query(burn(slo, window), window) for window in ("1h", "6h", "1d", "3d")),
+        ),
+        Panel(
+            title="Calls that count, and those that broke it",
+            description="A second. Few calls make large burn rates of single failures: then look at the calls "
+            "themselves.",
+            kind="lines",
+            unit="reqps",
+            width=12,
+            colours={"broke it": "red", "count": "green"},
+            queries=(
+                Query(f"sum(job_slo:sluice_events:rate5m{events})", "count"),
+                Query(f"sum(job_slo:sluice_bad_events:rate5m{events})", "broke it"),
             ),
         ),
     )
