@@ -26,6 +26,7 @@ Pattern = Annotated[Text, AfterValidator(_pattern)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), IsNumber]
 Headers = dict[Text, Secret]
 Days = Annotated[float, Field(gt=0, le=3_650, allow_inf_nan=False), IsNumber]
+Kilobytes = Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False), IsNumber]
 Megabytes = Annotated[float, Field(gt=0, le=10_000_000, allow_inf_nan=False), IsNumber]
 
 
@@ -49,7 +50,7 @@ class Traces(Section):
     redact: tuple[Pattern, ...] = Field(
         default=(), description="Regular expressions (Python's): what they match in a prompt or reply is left out."
     )
-    max_content_kb: Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False), IsNumber] = Field(
+    max_content_kb: Kilobytes = Field(
         default=16, description="The most of a prompt, and of a reply, that a span holds; in KB of 1,000 bytes."
     )
 
@@ -63,7 +64,7 @@ class Capture(Section):
         default=None, description="What it is encrypted with; any long text. Best from the environment."
     )
     keep_days: Days = Field(default=7, description="How long it is kept; never longer than the call's own line.")
-    max_kb: Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False), IsNumber] = Field(
+    max_kb: Kilobytes = Field(
         default=64, description="The most of a request, and of a reply, that is kept; in KB of 1,000 bytes."
     )
 

@@ -167,8 +167,11 @@ def test_half_a_file_is_no_reason_to_fail(clock, tmp_path):
     assert recent(clock, folder=tmp_path, number=1).read().workers == 1
 
 
-def test_one_process_puts_nothing_down(clock):
+def test_one_process_puts_nothing_down(clock, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     recent(clock).publish()
+
+    assert not list(tmp_path.iterdir())
 
 
 @given(st.floats(1e-5, 1e5))
