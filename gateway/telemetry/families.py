@@ -74,7 +74,7 @@ TOKENS = Family(
 IMAGES = Family(
     name="sluice_images",
     doc="Images produced, by the quality and the size that were asked for.",
-    labels=("model", "provider", "quality", "size"),
+    labels=("model", "provider", "endpoint", "quality", "size"),
 )
 COST = Family(name="sluice_cost_usd", doc="What calls cost, in USD.", labels=("model", "provider", "endpoint"))
 TEAM_COST = Family(

@@ -163,7 +163,7 @@ class Metrics:
                 counter.inc(count)
         if outcome.usage.images > 0:
             drawn = (self._quality(outcome.image_quality or None), self._size(outcome.image_size or None))
-            self._families.images(*row.by_model, *drawn).inc(outcome.usage.images)
+            self._families.images(*row.by_model, outcome.endpoint.value, *drawn).inc(outcome.usage.images)
 
     def _observe_cost(self, row: _Row, outcome: Outcome, cost_usd: float) -> None:
         if row.cost is None:

@@ -117,6 +117,15 @@ def test_ids_are_unique_and_every_variable_that_is_used_is_there(name):
     assert set(FILLED_IN.findall(json.dumps(board))) <= there
 
 
+@each_panel
+def test_what_is_divided_by_images_goes_by_the_same_endpoints(name, panel):
+    """The cost of a chat that draws is no image's: neither is what it drew."""
+    for query in panel["targets"]:
+        if "sluice_images_total" in query["expr"] and "sluice_cost_usd_total" in query["expr"]:
+            by_endpoint = re.findall(r'sluice_(?:images|cost_usd)_total\{[^}]*endpoint=~"images/\.\+"', query["expr"])
+            assert len(by_endpoint) == len(re.findall(r"sluice_(?:images|cost_usd)_total", query["expr"]))
+
+
 def test_dashboards_differ_in_what_grafana_knows_them_by():
     assert len({board["uid"] for board in DASHBOARDS.values()}) == len(DASHBOARDS)
     assert set(VARIABLES) == {"job", "instance", "model", "provider"}

@@ -192,12 +192,14 @@ def drawn(**changes):
 def test_images_are_counted_by_quality_and_size(metrics):
     metrics.observe(drawn(image_quality="high", image_size="1024x1536"))
     labels = {"model": "gpt-image-1", "provider": "openai", "quality": "high", "size": "1024x1536"}
+    labels["endpoint"] = "images/generations"
     assert value(scraped(metrics), "sluice_images_total", **labels) == 4
 
 
 def test_images_of_a_call_that_asked_for_none_have_no_quality(metrics):
     metrics.observe(drawn(endpoint=Endpoint.CHAT))
     labels = {"model": "gpt-image-1", "provider": "openai", "quality": "none", "size": "none"}
+    labels["endpoint"] = "chat/completions"
     assert value(scraped(metrics), "sluice_images_total", **labels) == 4
 
 

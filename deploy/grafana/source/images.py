@@ -8,8 +8,14 @@ from deploy.grafana.source.queries import ASKED, DURATION, GENAI, THREE, metric,
 
 ENDPOINTS = 'endpoint=~"images/.+"'
 CALLS = metric("sluice_requests_total", ASKED, ENDPOINTS)
-FAILED = metric("sluice_requests_total", ASKED, ENDPOINTS + ',status="5xx"')
+FAILED = (
+    metric("sluice_requests_total", ASKED, ENDPOINTS + ',status="5xx"'),
+    metric("sluice_requests_total", ASKED, ENDPOINTS + ',status="2xx",error!="none"'),
+)
+"""Errors, and streams that broke midway."""
 MADE = metric("sluice_images_total")
+BILLED = metric("sluice_images_total", ASKED, ENDPOINTS)
+"""Those that are in COST: what a chat draws is in the cost of the chat."""
 COST = metric("sluice_cost_usd_total", ASKED, ENDPOINTS)
 DRAWN = GENAI + ',gen_ai_operation_name="generate_content"'
 
@@ -36,13 +42,13 @@ NOW = Row(
         ),
         Panel(
             title="Cost an image",
-            description="US dollars of the images endpoints for each image. A rise: clients ask for more quality or "
-            "larger images, or a dearer target serves. See the mixes below.",
+            description="US dollars of the images endpoints for each image that they made. A rise: clients ask for more "
+            "quality or larger images, or a dearer target serves. See the mixes below.",
             kind="stat",
             unit="currencyUSD",
             width=6,
             height=4,
-            queries=(Query(f"{total(COST)} / ({total(MADE)} > 0)"),),
+            queries=(Query(f"{total(COST)} / ({total(BILLED)} > 0)"),),
         ),
         Panel(
             title="Failed calls",
@@ -53,7 +59,7 @@ NOW = Row(
             steps=((0.01, "orange"), (0.05, "red")),
             width=6,
             height=4,
-            queries=(Query(f"({or_zero(total(FAILED))}) / ({total(CALLS)} > 0)"),),
+            queries=(Query(f"({' + '.join(f'({or_zero(total(each))})' for each in FAILED)}) / ({total(CALLS)} > 0)"),),
         ),
     ),
 )
@@ -91,11 +97,12 @@ MONEY = Row(
     (
         Panel(
             title="Cost an image, by model",
-            description="US dollars for each image at the moment. Steps are changes of target, quality or size.",
+            description="US dollars for each image of the images endpoints at the moment. Steps are changes of target, "
+            "quality or size.",
             kind="lines",
             unit="currencyUSD",
             width=12,
-            queries=(Query(f"{rate(COST, 'model')} / ({rate(MADE, 'model')} > 0)", "{{model}}"),),
+            queries=(Query(f"{rate(COST, 'model')} / ({rate(BILLED, 'model')} > 0)", "{{model}}"),),
         ),
         Panel(
             title="Cost an hour, by provider",
