@@ -42,8 +42,8 @@ NOW = Row(
         ),
         Panel(
             title="Cost an image",
-            description="US dollars of the images endpoints for each image that they made. A rise: clients ask for more "
-            "quality or larger images, or a dearer target serves. See the mixes below.",
+            description="US dollars of the images endpoints for each image that they made. A rise: clients ask for "
+            "more quality or larger images, or a dearer target serves. See the mixes below.",
             kind="stat",
             unit="currencyUSD",
             width=6,

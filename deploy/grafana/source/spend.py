@@ -17,6 +17,8 @@ LIMIT = worst(metric("sluice_budget_limit_usd", HERE), SCOPE)
 SPENT = worst(metric("sluice_budget_spent_usd", HERE), SCOPE)
 HELD = worst(metric("sluice_budget_held_usd", HERE), SCOPE)
 RESET = worst(metric("sluice_budget_reset_seconds", HERE), SCOPE)
+SOME_LIMIT = f"({LIMIT} > 0)"
+"""Of a budget of nothing there are no shares."""
 BURN = worst('job:sluice_budget_burn_usd:rate1h{job=~"$job"}', SCOPE) + " * 3600"
 FORECAST = worst('job:sluice_budget_forecast_usd:rate1h{job=~"$job"}', SCOPE)
 USED = ((0.8, "yellow"), (0.95, "orange"), (1, "red"))
@@ -85,10 +87,10 @@ BUDGETS = Row(
                 Query(LIMIT, "Limit"),
                 Query(SPENT, "Spent"),
                 Query(HELD, "Held"),
-                Query(f"{SPENT} / {LIMIT}", "Used", "percentunit", USED),
+                Query(f"{SPENT} / {SOME_LIMIT}", "Used", "percentunit", USED),
                 Query(BURN, "An hour"),
                 Query(FORECAST, "Forecast"),
-                Query(f"{FORECAST} / {LIMIT}", "Forecast of limit", "percentunit", USED),
+                Query(f"{FORECAST} / {SOME_LIMIT}", "Forecast of limit", "percentunit", USED),
                 Query(RESET, "Ends in", "s"),
             ),
         ),
@@ -100,7 +102,7 @@ BUDGETS = Row(
             steps=USED,
             top=1,
             width=8,
-            queries=(Query(f"topk(20, {SPENT} / {LIMIT})", NAME),),
+            queries=(Query(f"topk(20, {SPENT} / {SOME_LIMIT})", NAME),),
         ),
         Panel(
             title="Forecast of the limit",
@@ -110,7 +112,7 @@ BUDGETS = Row(
             unit="percentunit",
             steps=((1, "red"),),
             width=8,
-            queries=(Query(f"topk(20, {FORECAST} / {LIMIT})", NAME),),
+            queries=(Query(f"topk(20, {FORECAST} / {SOME_LIMIT})", NAME),),
         ),
         Panel(
             title="Held",
