@@ -23,7 +23,6 @@ router = APIRouter(tags=["keys and teams"])
 DAY_S = 86_400
 FILE = "file:"
 """Begins the cursor of a page that begins among the configuration's keys: no id holds a colon."""
-NO_STORE = "no-store"
 
 EXAMPLE: JsonDict = {
     "name": "ci",
@@ -193,5 +192,4 @@ def _changed(control: Control, record: KeyRecord, response: Response) -> Changed
 
 
 def _with_secret(control: Control, record: KeyRecord, secret: str, response: Response) -> SecretKey:
-    response.headers["cache-control"] = NO_STORE
     return SecretKey(**vars(_changed(control, record, response)), key=secret)

@@ -23,8 +23,14 @@ CSP = (
     "font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 """Nothing from elsewhere, nothing inline: a name that an attacker chose, shown by mistake as HTML, runs nothing."""
+DOCS_CSP = (
+    "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""The documentation's page begins by a script of its own. It has the console's origin: nobody may frame it or add to it."""
+DATA_CSP = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+"""What is no page: whoever opens it as one sees text."""
 HEADERS = [
-    (b"content-security-policy", CSP.encode()),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"referrer-policy", b"no-referrer"),
@@ -35,19 +41,26 @@ router = APIRouter(prefix=PREFIX, include_in_schema=False)
 
 
 class Hardened:
-    """ASGI middleware: each reply under ``/console``, errors among them, tells browsers to be strict."""
+    """ASGI middleware: each reply, errors among them, tells browsers to be strict. What the control plane answers is
+    kept nowhere: it may hold a new key, or what was said in a call.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith(PREFIX):
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        path: str = scope["path"]
+        csp = CSP if path.startswith(PREFIX) else DOCS_CSP if path.startswith("/docs") else DATA_CSP
+        headers = [(b"content-security-policy", csp.encode()), *HEADERS]
+        if path.startswith("/admin"):
+            headers.append((b"cache-control", b"no-store"))
 
         async def hardened(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *HEADERS]
+                message["headers"] = [*message["headers"], *headers]
             await send(message)
 
         await self._app(scope, receive, hardened)

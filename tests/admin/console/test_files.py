@@ -12,7 +12,7 @@ import pytest_asyncio
 import gateway.admin.console
 from gateway.admin.console.files import console_files
 from tests.admin.console.signed import browser
-from tests.admin.controlling import CONFIG, error_of
+from tests.admin.controlling import ADMIN_KEY, CONFIG, error_of
 from tests.serving import serving
 
 STATIC = Path(gateway.admin.console.__file__).parent / "static"
@@ -72,11 +72,30 @@ async def test_every_reply_tells_browsers_to_be_strict(visitor, path):
 
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
+    "path", ["/docs", "/docs/assets/swagger-ui.css", "/openapi.json", "/admin/v1/keys", "/admin/v1/nothing"]
+)
+async def test_nobody_frames_what_has_the_consoles_origin_or_adds_to_it(visitor, path):
+    headers = (await visitor.get(path, headers={"authorization": f"Bearer {ADMIN_KEY}"})).headers
+    policy = dict(part.split(" ", 1) for part in headers["content-security-policy"].split("; "))
+
+    assert (policy["default-src"], policy["frame-ancestors"], policy["base-uri"]) == ("'none'", "'none'", "'none'")
+    assert policy.get("connect-src", "'self'") == "'self'"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["cross-origin-resource-policy"] == "same-origin"
+    if path.startswith("/admin"):
+        assert headers["cache-control"] == "no-store"
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(
     "path",
     [
         "/console/nothing.js",
         "/console/../auth.py",
         "/console/%2e%2e/auth.py",
+        "/console/..%2fauth.py",
+        "/console/..%5cauth.py",
+        "/console/app.js%00",
         "/console/pages",
         "/console/vendor/uplot/SHA256SUMS",
     ],
