@@ -117,10 +117,10 @@ async def ask(url: str, path: str, body: Mapping[str, Any], key: str = WEB_KEY) 
 
 def _call(dice: random.Random) -> tuple[str, str, dict[str, Any]]:
     kind = dice.random()
-    if kind < 0.1:
+    if kind < 0.05:
         quality, size = dice.choice([key.split("/") for key in PER_IMAGE if "/" in key])
         return BATCH_KEY, IMAGES, {"model": "illustrator", "prompt": "a cat", "quality": quality, "size": size}
-    if kind < 0.13:
+    if kind < 0.08:
         return POOR_KEY, CHAT, chat("hello", "small")
     key = dice.choice([WEB_KEY, BATCH_KEY])
     model = dice.choices(["assistant", "small", "steady"], [5, 4, 1])[0]
