@@ -27,7 +27,7 @@ DOCS_CSP = (
     "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""The documentation's page begins by a script of its own. It has the console's origin: nobody may frame it or add to it."""
+"""The documentation's page has a script within it. It has the console's origin: nobody may frame it or add to it."""
 DATA_CSP = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 """What is no page: whoever opens it as one sees text."""
 HEADERS = [
