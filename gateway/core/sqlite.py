@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import chain
 from pathlib import Path
 
@@ -71,6 +71,7 @@ class SqliteFile:
         self.disconnect()
 
     def _connect(self) -> sqlite3.Connection:
+        self._begin()
         # The thread that opened it may end before the one that closes it; never two at a time.
         db = sqlite3.connect(self.path, timeout=self._busy_s, check_same_thread=False)
         try:
@@ -84,6 +85,16 @@ class SqliteFile:
             db.close()
             raise
         return db
+
+    def _begin(self) -> None:
+        """Make the file for its owner alone: it has names of users, or digests of keys. What is there stays as it is.
+
+        SQLite gives the files that it puts beside it the same mode.
+        """
+        if not self.path.exists():
+            # What is wrong SQLite says, who asks next.
+            with suppress(OSError):
+                self.path.touch(mode=0o600)
 
 
 def beside(path: Path, what: str) -> Path:

@@ -34,6 +34,17 @@ def test_one_connection_serves_until_it_is_given_up(file):
     assert file.connection() is not first
 
 
+def test_a_new_file_is_its_owners_alone_and_one_that_is_there_stays_as_it_is(file):
+    file.open().execute("INSERT INTO note VALUES ('mine')")
+    modes = {each.name: each.stat().st_mode & 0o777 for each in file.path.parent.iterdir()}
+    assert modes == {"notes.db": 0o600, "notes.db-wal": 0o600, "notes.db-shm": 0o600}
+
+    file.close()
+    file.path.chmod(0o660)
+    file.open()
+    assert file.path.stat().st_mode & 0o777 == 0o660
+
+
 def test_each_commit_is_flushed_to_the_disk_and_readers_wait_for_no_writer(file):
     db = file.open()
 

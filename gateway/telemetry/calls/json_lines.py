@@ -16,6 +16,9 @@ from pathlib import Path
 from gateway.core.types import Outcome
 from gateway.telemetry.request_log import json_line
 
+_MODE = 0o640
+"""Lines have names of users. Whoever ships them is in the group."""
+
 
 class JsonLines:
     """For one thread. At most two files of ``max_bytes`` each; what is no plain file is never renamed."""
@@ -62,7 +65,7 @@ class JsonLines:
                 self.close()
             if self._fd is None:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+                self._fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, _MODE)
             found = os.fstat(self._fd)
             self._is_torn = self._is_torn and found.st_size > 0
             if found.st_size < self._max_bytes or not stat.S_ISREG(found.st_mode):
@@ -74,7 +77,9 @@ class JsonLines:
         fcntl.flock(fd, fcntl.LOCK_EX)
         try:
             if self._is_there(fd):
-                self._path.replace(self._path.with_name(f"{self._path.name}.1"))
+                # Where a link leads, or the link alone would be moved, and the file it leads to stay for ever.
+                place = self._path.resolve()
+                place.replace(place.with_name(f"{place.name}.1"))
         finally:
             fcntl.flock(fd, fcntl.LOCK_UN)
 

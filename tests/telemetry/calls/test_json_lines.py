@@ -54,6 +54,28 @@ def test_whoever_moves_the_file_away_tells_nobody(tmp_path):
     lines.close()
 
 
+def test_where_a_link_leads_is_where_files_are_renamed(tmp_path):
+    (tmp_path / "disk").mkdir()
+    path = tmp_path / "calls.jsonl"
+    path.symlink_to(tmp_path / "disk" / "real.jsonl")
+    lines = JsonLines(path, 20_000)
+    for batch in range(20):
+        lines.write(numbered(batch * 10))
+    assert path.is_symlink()
+    assert {each.name for each in (tmp_path / "disk").iterdir()} == {"real.jsonl", "real.jsonl.1"}
+    kept = ids(tmp_path / "disk" / "real.jsonl.1") + ids(path)
+    assert kept == [f"r{index}" for index in range(200 - len(kept), 200)]
+    lines.close()
+
+
+def test_strangers_on_the_machine_read_no_line(tmp_path):
+    lines = JsonLines(tmp_path / "calls.jsonl", 10_000)
+    for batch in range(3):
+        lines.write(numbered(batch * 10))
+    lines.close()
+    assert [each.stat().st_mode & 0o7 for each in tmp_path.iterdir()] == [0, 0]
+
+
 def test_what_is_no_plain_file_is_never_renamed():
     lines = JsonLines(Path(os.devnull), 1)
     lines.write(numbered(0))
