@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.admin.changes import By
 from gateway.admin.errors import Clash
-from gateway.admin.replies import InForce
+from gateway.admin.replies import InForce, Page
 from gateway.admin.roles import needs
 from gateway.core.errors import NotFound
 from gateway.core.money import nanousd
@@ -134,13 +134,6 @@ class Call(BaseModel):
     has_payload: bool = Field(description="What was said is kept: `/calls/{id}/payload`.")
 
 
-class CallPage(BaseModel):
-    """Some calls, those that ended last first."""
-
-    calls: list[Call]
-    next: str | None = Field(description="Where the next page begins; null at the end. New calls do not move it.")
-
-
 class CallPayload(BaseModel):
     """What was said in a call."""
 
@@ -152,10 +145,11 @@ class CallPayload(BaseModel):
     whole: bool = Field(description="Nothing was cut off.")
 
 
-@router.get("/calls", summary="Single calls", response_model=CallPage, openapi_extra=needs("viewer"))
+@router.get("/calls", summary="Single calls", response_model=Page[Call], openapi_extra=needs("viewer"))
 async def calls(control: InForce, question: Annotated[Question, Query()]) -> Response:
     """The calls of this gateway that went through a while ago, a second at most, as far back as `calls.keep_days` and
-    `calls.max_mb` say; of all its workers, but not of other replicas.
+    `calls.max_mb` say, those that ended last first; of all its workers, but not of other replicas. New calls do not
+    move `next`.
     """
     page = await _log(control.calls).page(_asked(question))
     # Written in a thread, and not by pydantic: 500 calls would hold the loop.
@@ -229,4 +223,4 @@ def _epoch_s(moment: datetime | None) -> float | None:
 
 
 def _written(page: log.Page) -> bytes:
-    return msgspec.json.encode({"calls": [shown(entry) for entry in page.entries], "next": page.next})
+    return msgspec.json.encode({"object": "list", "data": [shown(entry) for entry in page.entries], "next": page.next})

@@ -50,7 +50,7 @@ async def test_a_call_is_told_with_its_attempts_and_what_it_cost():
         (outcome,) = served.outcomes
 
         found = await listed(client)
-        (call,) = found["calls"]
+        (call,) = found["data"]
         assert found["next"] is None
         assert call["id"] == reply.headers["x-request-id"]
         assert (call["key"], call["team"], call["user"], call["tags"]) == ("ci", "research", "u-7", ["project-x"])
@@ -78,7 +78,7 @@ async def test_filters_and_pages():
         await written(served, 5)
 
         async def count(**params):
-            return len((await listed(client, **params))["calls"])
+            return len((await listed(client, **params))["data"])
 
         assert await count(key="ci") == 4
         assert await count(status="4xx") == 1
@@ -95,7 +95,7 @@ async def test_filters_and_pages():
         await written(served, 6)
         second = await listed(client, limit=2, cursor=first["next"])
         third = await listed(client, limit=2, cursor=second["next"])
-        ids = [call["id"] for page in (first, second, third) for call in page["calls"]]
+        ids = [call["id"] for page in (first, second, third) for call in page["data"]]
         assert ids == [outcome.id for outcome in reversed(served.outcomes[:5])]
         assert third["next"] is None
 
@@ -166,7 +166,7 @@ async def test_nobody_hides_a_call_behind_its_id():
         assert (again.status_code, again.headers["x-request-id"]) == (401, id)
         await written(served, 2)
 
-        stranger, call = (await listed(client, id=id))["calls"]
+        stranger, call = (await listed(client, id=id))["data"]
         assert (await client.get(f"{CALLS}/{id}")).json() == stranger
         this = {"number": call["number"]}
         assert (await client.get(f"{CALLS}/{id}", params=this)).json() == call
@@ -192,6 +192,6 @@ async def test_what_another_secret_sealed_is_a_409_and_the_rest_goes_on(tmp_path
         reply = await client.get(f"{CALLS}/{before}/payload")
         assert (reply.status_code, error_of(reply)["code"]) == (409, "sealed_with_another_secret")
         assert (await client.get(f"{CALLS}/{after}/payload")).status_code == 200
-        assert {call["id"] for call in (await listed(client))["calls"]} == {before, after}
+        assert {call["id"] for call in (await listed(client))["data"]} == {before, after}
     async with controlling({**CONFIG, "calls": {"path": calls["path"]}}) as (_, client):
         assert (await client.get(f"{CALLS}/{after}/payload")).status_code == 409

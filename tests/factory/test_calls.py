@@ -118,7 +118,7 @@ async def test_all_workers_write_one_log_and_each_reads_it(tmp_path):
 
         async def seen() -> int:
             reply = await get(running.url, "/admin/v1/calls", key=ADMIN)
-            return len(reply.json["calls"])
+            return len(reply.json["data"])
 
         async with asyncio.timeout(15):
             # Each question may be another worker's to answer.

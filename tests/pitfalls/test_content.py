@@ -144,7 +144,7 @@ async def pages(url: str) -> list[bytes]:
     """Every page that an admin may look at: each operation of the control plane that only reads, metrics, health."""
     document = (await get(url, "/openapi.json", key=ADMIN)).json
     listed = await get(url, "/admin/v1/calls?limit=100", key=ADMIN)
-    calls = listed.json["calls"]
+    calls = listed.json["data"]
     assert len(calls) >= 8, "the log has what was called"
     paths = [path for path, operations in document["paths"].items() if "get" in operations and "{" not in path]
     paths += [f"/admin/v1/calls/{one['id']}" for one in calls]

@@ -40,14 +40,14 @@ async function list(root, { signal, query }) {
     // An answer to a question that has been put anew since is of no use.
     if (turn !== turns) return;
     put(trouble);
-    rows.begin(page.calls, Object.values(filters).some(Boolean));
+    rows.begin(page.data, Object.values(filters).some(Boolean));
     next = page.next;
     older.hidden = next === null;
   }
   async function more() {
     following.checked = false;
     const page = await ask(next);
-    rows.append(page.calls);
+    rows.append(page.data);
     next = page.next;
     older.hidden = next === null;
   }
