@@ -14,7 +14,7 @@ from gateway.core.money import nanousd, usd
 from gateway.settings.schema import Settings
 
 HIDDEN = "***"
-OWN = {"server": ("host", "port", "workers"), "state": ("journal",)}
+OWN = {"server": ("host", "port", "workers"), "state": ("journal",), "calls": ("path", "json_lines")}
 """Settings in which replicas of one configuration may differ: each has its own place in the world."""
 
 

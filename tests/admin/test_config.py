@@ -152,3 +152,13 @@ def test_amounts_are_hashed_by_what_they_are_and_not_by_how_they_are_written(sai
     config["models"]["small"]["route"]["max_cost_usd"] = said
 
     assert hash_of(config) == hash_of(CONFIG)
+
+
+def test_where_each_replica_keeps_its_own_files_is_no_part_of_the_hash():
+    other = deepcopy(CONFIG)
+    other["state"] = {**other.get("state", {}), "journal": "data/other-journal.db"}
+    other["calls"] = {"path": "data/other-calls.db", "json_lines": "logs/other.jsonl"}
+
+    assert hash_of(other) == hash_of(CONFIG)
+    other["calls"]["keep_days"] = 3
+    assert hash_of(other) != hash_of(CONFIG)
