@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 
-from gateway.core.errors import BudgetExhausted, StoreUnavailable
+from gateway.core.errors import BudgetExhausted
 from gateway.core.types import Outcome
 from gateway.limits.base import Consumption
 from gateway.limits.book import Book
-from gateway.limits.watch import Standing
+from gateway.limits.watch import Standing, levels_in
 from gateway.state.base import Claim, Spend, Store
 
 MOST_KEYS = 5_000
@@ -47,14 +47,10 @@ class CallingKeys:
         Nothing while the store is out of reach: they are asked for again then.
         """
         called, self._called = self._called, set()
-        try:
-            found = await self._standings(tuple(self._budgets(called - watched)))
-            if self._store.status.is_reachable:
-                return found
-        except StoreUnavailable:
-            pass
-        self._called |= called
-        return []
+        found = await self._standings(tuple(self._budgets(called - watched)))
+        if found is None:
+            self._called |= called
+        return found or []
 
     def _budgets(self, names: AbstractSet[str]) -> Iterator[tuple[str, Claim, Spend]]:
         for name in names:
@@ -62,11 +58,13 @@ class CallingKeys:
                 if isinstance(limit.rule, Spend):
                     yield name, limit.claim(_NOTHING), limit.rule
 
-    async def _standings(self, budgets: tuple[tuple[str, Claim, Spend], ...]) -> list[Standing]:
-        found = []
+    async def _standings(self, budgets: tuple[tuple[str, Claim, Spend], ...]) -> list[Standing] | None:
+        found: list[Standing] = []
         for start in range(0, len(budgets), _AT_ONCE):
             some = budgets[start : start + _AT_ONCE]
-            levels = await self._store.levels([claim for _, claim, _ in some])
+            levels = await levels_in(self._store, [claim for _, claim, _ in some])
+            if levels is None:
+                return None
             found += [
                 Standing("key", name, "budget", rule.per, level)
                 for (name, _, rule), level in zip(some, levels, strict=True)

@@ -16,7 +16,7 @@ from gateway.core.types import Outcome
 from gateway.limits.base import Consumption, Limit
 from gateway.limits.book import Book
 from gateway.limits.busiest import Busiest
-from gateway.state.base import Level, Spend, Store
+from gateway.state.base import Claim, Level, Spend, Store
 
 EVERY_S = 5.0
 MOST_TEAMS = 500
@@ -125,13 +125,8 @@ class Watch:
     async def look(self) -> None:
         """One round. Where the store is out of reach all stays as it was, and is stale."""
         limits = tuple(islice(self._limits(), MOST_LIMITS))
-        try:
-            levels = await self._store.levels([limit.claim(_NOTHING) for limit in limits]) if limits else ()
-        except StoreUnavailable:
-            self.is_stale = True
-            return
-        # During an outage a shared store answers with this replica's own share, which is no budget that anyone set.
-        if not self._store.status.is_reachable:
+        levels = await levels_in(self._store, [limit.claim(_NOTHING) for limit in limits])
+        if levels is None:
             self.is_stale = True
             return
         self.standings = tuple(_standing(limit, level) for limit, level in zip(limits, levels, strict=True))
@@ -179,6 +174,18 @@ class Watch:
 
     def __repr__(self) -> str:
         return f"<Watch of {len(self.standings)} limits{', stale' if self.is_stale else ''}>"
+
+
+async def levels_in(store: Store, claims: Sequence[Claim]) -> tuple[Level, ...] | None:
+    """How these counters stand in ``store``; None while it is out of reach, or where it did not answer in time."""
+    # A shared store answers then with what this replica knows: its own share, which is no budget that anyone set.
+    failures = store.status.failures
+    try:
+        levels = await store.levels(claims) if claims else ()
+    except StoreUnavailable:
+        return None
+    status = store.status
+    return levels if status.is_reachable and status.failures == failures else None
 
 
 def _standing(limit: Limit, level: Level) -> Standing:

@@ -113,6 +113,9 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """False where the backlog should be on the disk and the disk does not take it: a kill would lose it."""
     outages: int = 0
     """How often what is shared went out of reach, since the start."""
+    failures: int = 0
+    """How often what is shared did not answer, since the start: some are no outage yet. As long as it stays, all levels
+    were from there."""
 
 
 class Store(Protocol):

@@ -176,6 +176,7 @@ class SharedStore:
             backlog=self._outbox.backlog,
             is_durable=self._writer.is_durable,
             outages=self._reach.outages,
+            failures=self._reach.failures,
         )
 
     async def aclose(self) -> None:

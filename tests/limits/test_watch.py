@@ -17,6 +17,8 @@ from gateway.state.memory import MemoryStore
 from tests.ceilings import ceilings
 from tests.clock import FrozenClock
 from tests.limits.calls import call
+from tests.state.shared.engine import Engine
+from tests.state.shared.scene import Replica
 from tests.telemetry.outcomes import outcome
 
 USD = 10**9
@@ -190,6 +192,33 @@ async def test_a_replica_s_own_share_during_an_outage_does_not_pass_for_the_budg
     store.status = Status(is_reachable=False)
     await watch.look()
     assert (watch.standings, watch.is_stale) == ((), True)
+
+
+async def test_a_single_question_that_a_shared_store_does_not_answer_in_time_is_no_figure(clock, tmp_path):
+    """One is no outage yet: what is known here answers in its place, and that is a share."""
+    engine = Engine(clock)
+    replica = await Replica(engine, tmp_path / "r").start()
+    other = await Replica(engine, tmp_path / "o").start()
+    watch = watch_of(replica.store, clock, {"global": ceilings(budgets=[(100, "day")])})
+    for each, amount in ((replica, 10), (other, 60)):
+        await each.store.hold([Reservation(f"r{amount}", claims(watch._book.limits, Consumption(cost_nanousd=amount)))])
+        each.store.settle(f"r{amount}", [amount])
+        await each.store._outbox.flush()
+    await watch.look()
+    assert [each.level.used for each in watch.standings] == [70]
+
+    replica.link.faults = ["lost before"]
+    told = []
+    watch.listeners.append(told.append)
+    await watch.look()
+    assert replica.store.status.is_reachable
+    assert [each.level.used for each in watch.standings] == [70]
+    assert (watch.is_stale, told) == (True, [])
+
+    await watch.look()
+    assert (watch.is_stale, len(told)) == (False, 1)
+    await replica.store.aclose()
+    await other.store.aclose()
 
 
 async def test_whoever_listens_is_told_of_each_round_and_one_that_fails_hurts_no_other(store, clock, caplog):

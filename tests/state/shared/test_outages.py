@@ -134,13 +134,13 @@ async def test_what_the_engine_holds_is_settled_there_after_the_outage(replica):
     replica.store.settle("call", [20, 1])
     await idle()
     assert at_engine(replica.engine, "usd") == 60
-    assert replica.store.status == Status(is_reachable=False, backlog=1, outages=1)
+    assert replica.store.status == Status(is_reachable=False, backlog=1, outages=1, failures=1)
 
     await replica.recover()
 
     assert at_engine(replica.engine, "usd") == 20
     assert at_engine(replica.engine, "slots", PAIR) == 0
-    assert replica.store.status == Status(outages=1)
+    assert replica.store.status == Status(outages=1, failures=1)
 
 
 async def test_a_charge_goes_to_the_window_in_which_the_call_was_let_in(replica):
