@@ -123,7 +123,7 @@ function cost(call, price) {
     { label: 'What', cell: (part) => part.name },
     { label: 'Amount', class: 'num', cell: (part) => count(part.amount) },
     { label: 'USD a million', class: 'num', cell: (part) => (part.rate === null ? NONE : usd(part.rate)) },
-    { label: 'Cost', class: 'num', cell: (part) => (part.usd === null ? NONE : usd(part.usd.toFixed(9))) },
+    { label: 'Cost', class: 'num', cell: (part) => usd(part.usd) },
   ];
   return [
     parts.length ? table(columns, parts, { caption: 'What it cost' }) : empty('Nothing was consumed', 'It cost nothing.'),

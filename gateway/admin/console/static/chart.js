@@ -12,6 +12,8 @@ function colour(name) {
   return found;
 }
 
+/** Bars stand for days, and have their width. */
+const HALF_DAY_S = 43_200;
 const faint = (rgb, share) => rgb.replace(/^rgb\((.*)\)$/, `rgba($1, ${share})`);
 
 /**
@@ -54,7 +56,7 @@ export function chart({ title, series, format, x = null, height = 160, signal, s
 }
 
 /** The square that stands for a colour of a chart. */
-export const swatch = (name) => h('span', { class: 'swatch', style: { background: `var(${name})` } });
+const swatch = (name) => h('span', { class: 'swatch', style: { background: `var(${name})` } });
 
 function options({ series, format, x, height, width }) {
   const text = colour('--text-muted');
@@ -66,10 +68,10 @@ function options({ series, format, x, height, width }) {
     padding: [10, 20, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { size: 7 }, drag: { x: false, y: false } },
-    scales: { x: { time: true }, y: { range: (_plot, _low, high) => [0, high > 0 ? high * 1.1 : 1] } },
+    scales: { x: { time: true, range: (_plot, low, high) => (series[0].isBars ? [low - HALF_DAY_S, high + HALF_DAY_S] : [low, high]) }, y: { range: (_plot, _low, high) => [0, high > 0 ? high * 1.1 : 1] } },
     axes: [
       { ...axis, grid: { show: false }, space: 70, size: 30, gap: 9, values: x && ((_plot, splits) => splits.map((at) => x(at))) },
-      { ...axis, size: (_plot, values) => Math.max(36, ...(values ?? []).map((said) => said.length * 6.5 + 12)), space: 34, values: (_plot, splits) => splits.map((value) => format(value)) },
+      { ...axis, size: (_plot, values) => Math.max(36, ...(values ?? []).map((said) => said.length * 6.5 + 12)), space: 28, values: (_plot, splits) => splits.map((value) => format(value)) },
     ],
     series: [{}, ...series.map((each) => drawn(each))],
     plugins: [tooltip(series, format, x)],

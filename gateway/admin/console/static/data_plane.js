@@ -2,7 +2,7 @@
 
 import { EventReader } from './sse.js';
 
-export class CallFailed extends Error {
+class CallFailed extends Error {
   /** As OpenAI's error object says it. `status` 0: the gateway could not be reached; 200: a stream broke off. */
   constructor(status, { message, type = null, code = null, param = null }, id = null) {
     super(message);

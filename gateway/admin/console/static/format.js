@@ -10,10 +10,10 @@ export function usdExact(text) {
   return `${sign}$${grouped(whole)}.${fraction.padEnd(2, '0')}`;
 }
 
-/** Decimal text in USD, short: from a dollar to the cent, below it to three digits that say something. Exact amounts belong in a title. */
-export function usd(text) {
-  if (!known(text)) return NONE;
-  const amount = Number(text);
+/** Decimal text or a number of USD, short: from a dollar to the cent, below it to three digits that say something. Exact amounts belong in a title. */
+export function usd(said) {
+  if (!known(said)) return NONE;
+  const amount = Number(said);
   if (amount === 0) return '$0.00';
   if (Math.abs(amount) >= 100_000) return `$${compact(amount)}`;
   const digits = Math.abs(amount) >= 1 ? 2 : Math.min(9, Math.max(2, 2 - Math.floor(Math.log10(Math.abs(amount)))));

@@ -84,7 +84,7 @@ export function renewRows(body, rows) {
 }
 
 /** Give the focus to what stands for `gone` now that the page was shown anew: the control of the same name, or else the page's title. */
-export function refocus(gone) {
+function refocus(gone) {
   const name = gone?.getAttribute('aria-label');
   const same = name && [...document.querySelectorAll('main [aria-label]')].find((each) => each.getAttribute('aria-label') === name);
   (same || document.querySelector('main h1'))?.focus();

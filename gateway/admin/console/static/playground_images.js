@@ -66,7 +66,7 @@ async function drawn(key, signal) {
     const reply = await call('images/generations', body, { key, signal });
     const found = await reply.json();
     const said = facts(reply);
-    const each = said.cost_usd && found.data.length > 1 ? h('p', { class: 'hint' }, `${usd(String((Number(said.cost_usd) / found.data.length).toFixed(9)))} an image.`) : null;
+    const each = said.cost_usd && found.data.length > 1 ? h('p', { class: 'hint' }, `${usd(Number(said.cost_usd) / found.data.length)} an image.`) : null;
     const usage = found.usage && { input: found.usage.input_tokens, output: found.usage.output_tokens };
     return [h('div', { class: 'pictures' }, found.data.map((image, i) => picture(image, found.output_format, i))), each,
       factsLine({ ...said, ...usage, duration_s: (performance.now() - began) / 1000 })];

@@ -103,7 +103,7 @@ function graphs(signal) {
       series: [{ label: 'p50', colour: '--chart-1' }, { label: 'p95', colour: '--chart-4' }] }),
     tokens: chart({ ...shared, title: 'Tokens a second', format: compact, said: (_, ys) => `Now in and out: ${last(ys, compact)}.`,
       series: [{ label: 'In', colour: '--chart-2' }, { label: 'Out', colour: '--chart-1' }] }),
-    cost: chart({ ...shared, title: 'Cost a minute', format: (value) => (value === null ? NONE : usd(value.toFixed(9))), said: (_, ys) => `Now ${usd((ys[0].at(-1) ?? 0).toFixed(9))}.`,
+    cost: chart({ ...shared, title: 'Cost a minute', format: usd, said: (_, ys) => `Now ${usd(ys[0].at(-1) ?? 0)}.`,
       series: [{ label: 'USD a minute', colour: '--chart-5', isFilled: true }] }),
     retries: chart({ ...shared, title: 'Retries and failovers a second', format: perSecond, said: (_, ys) => `Now ${last(ys, rate)}.`,
       series: [{ label: 'Further attempts', colour: '--chart-3', isFilled: true }] }),

@@ -3,7 +3,7 @@
 import { api, query } from '../api.js';
 import { chart } from '../chart.js';
 import { add, h, put } from '../dom.js';
-import { NONE, at, compact, count, inFull, ofNano, onDay, percent, span, usd, usdExact } from '../format.js';
+import { at, compact, count, inFull, ofNano, onDay, percent, span, usd, usdExact } from '../format.js';
 import { bar, empty, failed, figure, head, loading, panel, renew, stale, table } from '../parts.js';
 import { poll } from '../poll.js';
 
@@ -20,7 +20,7 @@ export default async function page(root, { signal }) {
   const report = reported(signal);
   add(root, head(title, 'Of all replicas that share this gateway’s store.'), trouble,
     panel('Budgets', { aside: key() }, budgets), report.element,
-    panel('Limits', { aside: h('span', { class: 'muted small' }, 'Those in use most come first') }, limits));
+    panel('Limits', { aside: h('span', { class: 'muted small' }, 'Those in use most come first. A rate refills all the time: used is what has not come back yet.') }, limits));
   report.show();
   await poll(3000, signal, async () => {
     const rows = (await api.get('/usage', { signal })).data;
@@ -72,8 +72,8 @@ function reported(signal) {
   const asked = { by: 'model', days: '30' };
   let asking = new AbortController();
   const figures = { cost: figure('Spent'), today: figure('Today'), calls: figure('Calls'), tokens: figure('Tokens'), images: figure('Images') };
-  const days = chart({ title: 'By day', signal, height: 190, format: (value) => (value === null ? NONE : usd(value.toFixed(9))), x: (day) => onUtcDay(day),
-    said: (xs, ys) => `${xs.length} days, at most ${usd(Math.max(0, ...ys[0]).toFixed(9))} a day.`, series: [{ label: 'Spent', colour: '--chart-1', isBars: true }] });
+  const days = chart({ title: 'By day', signal, height: 190, format: usd, x: (day) => onUtcDay(day),
+    said: (xs, ys) => `${xs.length} days, at most ${usd(Math.max(0, ...ys[0]))} a day.`, series: [{ label: 'Spent', colour: '--chart-1', isBars: true }] });
   const rows = h('div', {}, loading());
   const trouble = h('div');
   const choices = (name, label, options) => h('fieldset', { class: 'choices' }, h('legend', { class: 'hidden' }, label),
@@ -119,7 +119,7 @@ function showDays(figures, days, { data, total, from, to, timezone }) {
   const today = of(xs.at(-1));
   figures.cost.set(usd(total.cost_usd), `since ${onDay(`${from}T12:00:00`)}`);
   figures.today.set(usd(today?.cost_usd ?? '0'), `days begin in ${timezone}`);
-  figures.calls.set(compact(total.requests), total.requests ? `${usd((total.cost_nanousd / total.requests / 1e9).toFixed(9))} each` : '');
+  figures.calls.set(compact(total.requests), total.requests ? `${usd(total.cost_nanousd / total.requests / 1e9)} each` : '');
   figures.tokens.set(compact(total.input_tokens + total.output_tokens), `${compact(total.input_tokens)} in, ${compact(total.output_tokens)} out`);
   figures.images.set(compact(total.images));
 }
