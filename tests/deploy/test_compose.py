@@ -57,6 +57,14 @@ def test_each_gateway_keeps_its_journal_on_a_volume_of_its_own():
     assert {name for own in volumes for name in own} <= COMPOSE["volumes"].keys()
 
 
+def test_the_log_of_calls_is_on_that_volume_and_outlives_the_container():
+    settings, _ = check(ROOT / "deploy/compose/sluice.yaml", ENVIRON)
+
+    # Below the image's working directory, which is the volume.
+    assert settings.calls.path
+    assert not Path(settings.calls.path).is_absolute()
+
+
 def test_a_gateway_gets_the_time_that_it_takes_to_leave():
     settings, _ = check(ROOT / "deploy/compose/sluice.yaml", ENVIRON)
 

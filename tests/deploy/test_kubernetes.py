@@ -103,6 +103,17 @@ def test_the_configuration_is_sound_with_the_secrets_that_the_example_names():
     assert the("StatefulSet", "sluice")["spec"]["replicas"] == settings.state.replicas
 
 
+def test_the_log_of_calls_has_its_place_on_the_pods_own_volume():
+    settings, _ = check(FOLDER / "config.yaml", ENVIRON)
+    (claim,) = the("StatefulSet", "sluice")["spec"]["volumeClaimTemplates"]
+
+    # Below the image's working directory, where the volume is mounted.
+    assert settings.calls.path
+    assert not Path(settings.calls.path).is_absolute()
+    assert claim["spec"]["resources"]["requests"]["storage"] == "1Gi"
+    assert settings.calls.max_mb <= 500
+
+
 def test_a_gateway_gets_the_time_that_it_takes_to_leave():
     settings, _ = check(FOLDER / "config.yaml", ENVIRON)
 
