@@ -20,6 +20,8 @@ SQLITE, JSON_LINES, OTLP = "sqlite", "json_lines", "otlp"
 """How metrics name the places."""
 WAITING_BYTES = 128_000_000
 """Of content, that may wait to be written. It is what a disk that is stuck costs of memory."""
+STRANGERS_PER_S = 1
+"""Requests of those who have no key, that the file gets: at 1,000 a second it would soon hold nothing else."""
 
 
 class CallLog:
@@ -27,6 +29,9 @@ class CallLog:
 
     Content goes to that file alone, and only whose ``policy`` names. Where so much waits already that it might become
     too much for the memory, a call is written without its content, which ``left_out`` counts.
+
+    The file has only so much room, and who is refused for want of a key may ask as often as they like: of those it gets
+    ``STRANGERS_PER_S``. The other places get all.
     """
 
     def __init__(
@@ -44,6 +49,8 @@ class CallLog:
         self._otlp = otlp
         self._file = queues.get(SQLITE)
         self._others = tuple(queue for place, queue in queues.items() if place != SQLITE)
+        self._second = 0
+        self._strangers = 0
         self._most_waiting = WAITING_BYTES // (2 * policy.max_bytes) if policy is not None else 0
 
     def observe(self, outcome: Outcome) -> None:
@@ -53,7 +60,7 @@ class CallLog:
             bare = msgspec.structs.replace(outcome, payload=None)
             if not self._takes(outcome):
                 outcome = bare
-        if self._file is not None:
+        if self._file is not None and (outcome.key or self._is_first_stranger(outcome.at)):
             self._file.put(outcome)
         for queue in self._others:
             queue.put(bare)
@@ -79,6 +86,13 @@ class CallLog:
             return True
         self.left_out += 1
         return False
+
+    def _is_first_stranger(self, at: float) -> bool:
+        """One of the first of its second. A request that took long to arrive belongs to none that is over."""
+        if int(at) > self._second:
+            self._second, self._strangers = int(at), 0
+        self._strangers += 1
+        return self._strangers <= STRANGERS_PER_S
 
     def __repr__(self) -> str:
         return f"<CallLog {', '.join(map(repr, self.queues.values())) or 'of nothing'}>"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+import yaml
 
 from gateway.admin.console.guesses import MOST_ADDRESSES, PER_S, Guesses
 from tests.admin.console.signed import OWN, browser, sign_in
@@ -150,6 +151,25 @@ async def test_a_session_that_has_ended_is_a_401_that_says_so():
         reply = await client.get("/admin/v1/targets")
 
         assert (reply.status_code, error_of(reply)["code"]) == (401, "not_signed_in")
+
+
+async def test_a_role_that_changes_and_an_admin_who_goes_are_heeded_at_once(tmp_path):
+    async def reload(**changes):
+        file.write_text(yaml.safe_dump({**CONFIG, **changes}))
+        await served.gateway.live.reload("the test")
+
+    ann = {"name": "ann", "key": "ann-0123456789abcdef", "role": "admin"}
+    file = tmp_path / "sluice.yaml"
+    async with serving({**CONFIG, "admins": [ann]}, file=file) as served, browser(served) as client:
+        await sign_in(client, ann["key"])
+        assert (await client.get("/admin/v1/audit")).status_code == 200
+        await reload(admins=[{**ann, "role": "viewer"}])
+        assert (await client.get("/admin/v1/audit")).status_code == 403
+        assert (await client.get("/console/session")).json() == {"name": "ann", "role": "viewer"}
+        await reload(admins=[{**ann, "name": "bob"}])
+        assert (await client.get("/admin/v1/keys")).status_code == 401
+        await reload(admins=[])
+        assert (await client.get("/console/session")).json() is None
 
 
 async def test_a_session_may_what_its_role_may():

@@ -19,7 +19,7 @@ from gateway.telemetry.calls.sealed import Sealer
 from gateway.telemetry.calls.writer import Writer
 from tests.clock import FrozenClock
 from tests.telemetry.calls.strategies import NOW
-from tests.telemetry.outcomes import outcome
+from tests.telemetry.outcomes import failure, outcome
 
 MARK = b"marker-5e1d"
 KEEP = Keep(days=30, payload_days=7, bytes=100_000_000)
@@ -147,6 +147,18 @@ class Queue:
     @property
     def backlog(self):
         return len(self.items)
+
+
+def test_who_has_no_key_can_not_fill_the_file():
+    file, lines = Queue(), Queue()
+    log = CallLog({"sqlite": file, "json_lines": lines})
+    for index in range(30):
+        log.observe(failure(key="", status=401, error="invalid_api_key", at=1_000.0 + index / 10))
+        log.observe(failure(key="", status=401, error="invalid_api_key", at=990.0 - index))
+        log.observe(outcome(at=1_000.0 + index / 10))
+    assert [one.at for one in file.items if not one.key] == [1_000, 1_001, 1_002]
+    assert len([one for one in file.items if one.key]) == 30
+    assert len(lines.items) == 90
 
 
 def test_content_is_handed_to_the_file_alone_and_not_without_bound():
