@@ -21,8 +21,7 @@ def operations(
     """The operations endpoints, by path. ``config`` is the hash of the configuration in force; ``catch_up`` has what
     ended before a scrape be counted.
     """
-    # One page at a time: several at once would share the interpreter with the calls, and be no sooner done.
-    rendering = asyncio.Lock()
+    pages = _Pages(render, catch_up)
 
     async def healthz(_scope: Scope, _receive: Receive, send: Send) -> None:
         await send_whole(send, 200, [JSON], b'{"status":"ok"}')
@@ -37,9 +36,36 @@ def operations(
 
     async def metrics(scope: Scope, _receive: Receive, send: Send) -> None:
         accept = next((value for name, value in scope["headers"] if name == b"accept"), b"")
-        async with rendering:
-            catch_up()
-            body, content_type = await asyncio.to_thread(render, accept.decode("latin-1"))
+        body, content_type = await pages.of(accept.decode("latin-1"))
         await send_whole(send, 200, [(b"content-type", content_type.encode("latin-1"))], body)
 
     return {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics}
+
+
+class _Pages:
+    """Renders one page at a time, for all who had asked for it by then.
+
+    Several at once would share the interpreter with the calls, and be no sooner done. One for each of many who ask
+    together, or who ask again since they were not answered in time, would have the last wait for all of them.
+    """
+
+    def __init__(self, render: Render, catch_up: Callable[[], None]) -> None:
+        self._render = render
+        self._catch_up = catch_up
+        self._rendering = asyncio.Lock()
+        self._next: dict[str, asyncio.Task[tuple[bytes, str]]] = {}
+        """By the Accept header: not begun yet."""
+
+    async def of(self, accept: str) -> tuple[bytes, str]:
+        """A page of now or later, and its content type."""
+        page = self._next.get(accept)
+        if page is None:
+            page = self._next[accept] = asyncio.create_task(self._rendered(accept))
+        # Others may wait for it too.
+        return await asyncio.shield(page)
+
+    async def _rendered(self, accept: str) -> tuple[bytes, str]:
+        async with self._rendering:
+            del self._next[accept]
+            self._catch_up()
+            return await asyncio.to_thread(self._render, accept)
