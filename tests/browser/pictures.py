@@ -107,7 +107,8 @@ async def _past(served: Serving) -> None:
         for model, provider, usd in SPENT_A_DAY:
             cell = Cell(day.isoformat(), "web", "product", model, provider)
             cost = int(usd * share * NANOUSD)
-            rows[cell] = Amounts(cost, int(9_000 * share), int(8e5 * share), int(5e5 * share))
+            images = int(70 * share) if model == "illustrator" else 0
+            rows[cell] = Amounts(cost, images or int(900 * share), int(8e4 * share), int(5e4 * share), images)
     await served.gateway.lasting.opened.spending.add("past", rows)
     made = (
         {"name": "mobile-app", "team": "product", "budgets": [{"usd": 25, "per": "month"}], "limits": {"rpm": 600}},

@@ -10,8 +10,9 @@ import pytest
 from playwright.async_api import Locator, Page, expect
 
 from tests.browser.console import PATIENCE_MS, console, faults_of, sign_in, signed_in, titled, visit
-from tests.browser.scene import ADMIN_KEY, POOR_KEY, VIEWER_KEY, WEB_KEY, ask, calls
+from tests.browser.scene import ADMIN_KEY, CONFIG, POOR_KEY, VIEWER_KEY, WEB_KEY, ask, calls
 from tests.client import CHAT, chat
+from tests.serving import yaml_of
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 
@@ -248,6 +249,18 @@ async def test_the_configuration_page_shows_what_is_wrong_and_no_secret(browser,
             await section.click()
         text = await page.content()
         assert [secret for secret in (ADMIN_KEY, VIEWER_KEY, WEB_KEY, POOR_KEY) if secret in text] == []
+        assert (faults_of(opened), opened.foreign) == ([], [])
+
+
+async def test_a_file_that_is_refused_is_said_on_the_page_that_is_open(browser, fresh, tmp_path):
+    async with signed_in(browser, fresh.url) as opened:
+        page = opened.page
+        await visit(page, "config")
+        (tmp_path / "sluice.yaml").write_text(yaml_of({**CONFIG, "teams": {"product": {"budgets": "none"}}}))
+        await page.get_by_role("button", name="Show it as it is now").click()
+        await expect(page.get_by_role("heading", name="The file was refused")).to_be_visible()
+        await expect(page.get_by_role("listitem").filter(has_text="teams.product.budgets")).to_be_visible()
+        await expect(page.get_by_role("button", name="Show it as it is now")).to_have_count(0)
         assert (faults_of(opened), opened.foreign) == ([], [])
 
 

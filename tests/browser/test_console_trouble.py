@@ -61,6 +61,22 @@ async def test_while_the_gateway_is_away_pages_say_so_and_since_when_and_then_go
             assert [error for error in faults_of(opened) if not refused.search(error)] == []
 
 
+async def test_of_several_workers_live_shows_all_and_targets_says_that_it_shows_one(browser, tmp_path):
+    config = tmp_path / "sluice.yaml"
+    config.write_text(yaml_of(CONFIG))
+    async with (
+        program("tests.workers", str(config), "2", environ={"TMPDIR": str(tmp_path)}) as running,
+        signed_in(browser, running.url) as opened,
+    ):
+        page = opened.page
+        await calls(running.url, 20)
+        await expect(page.locator(".figure").first).to_contain_text("s20 calls")
+        await expect(page.get_by_text("all 2 worker processes")).to_be_visible()
+        await visit(page, "targets")
+        await expect(page.get_by_text("Each of the 2 workers learns by itself")).to_be_visible()
+        assert (faults_of(opened), opened.foreign) == ([], [])
+
+
 async def test_whose_session_has_ended_signs_in_and_is_where_they_were(browser, served):
     async with signed_in(browser, served.url) as opened:
         page = opened.page

@@ -4,16 +4,30 @@ import { api } from '../api.js';
 import { add, h, put } from '../dom.js';
 import { count } from '../format.js';
 import { icon } from '../icons.js';
-import { badge, confirmed, copyButton, empty, failed, head, loaded, notice, panel, toast } from '../parts.js';
+import { badge, confirmed, copyButton, empty, failed, head, loaded, notice, panel, stale, toast } from '../parts.js';
+import { poll } from '../poll.js';
 
 export const title = 'Configuration';
+
+const LOOK_EVERY_MS = 5_000;
 
 export default async function page(root, { signal, me }) {
   const body = h('div', { class: 'stack wide-gap' });
   const outcome = h('div', { role: 'status' });
+  const news = h('div', { role: 'status' });
   const button = me.may('admin') && h('button', { type: 'button', class: 'button', onclick: reload }, icon('reload'), 'Reload');
-  add(root, head(title, 'What the gateway runs by: defaults filled in, variables expanded, secrets as ***.', button), outcome, body);
-  const show = () => loaded(body, signal, () => api.get('/config', { signal }), (config) => shown(config, me));
+  add(root, head(title, 'What the gateway runs by: defaults filled in, variables expanded, secrets as ***.', button), outcome, news, body);
+  let seen = null;
+  const show = () => loaded(body, signal, () => api.get('/config', { signal }), (config) => {
+    seen = JSON.stringify(config);
+    put(news);
+    return shown(config, me);
+  });
+  // Not put in place of what is read just now: sections are open, and text may be selected.
+  const look = async () => {
+    const now = JSON.stringify(await api.get('/config', { signal }));
+    put(news, now !== seen && notice('info', h('p', {}, 'It has changed, or its file was refused, since it was shown here.'), h('button', { type: 'button', class: 'button small', onclick: show }, 'Show it as it is now')));
+  };
 
   async function reload() {
     const isSure = await confirmed('Read the configuration again?', 'Every replica reads its file and puts it in force at once. A file with errors changes nothing.', { action: 'Reload', signal });
@@ -32,6 +46,7 @@ export default async function page(root, { signal, me }) {
     }
   }
   await show();
+  poll(LOOK_EVERY_MS, signal, look, (error, since) => put(news, stale(error, since)));
 }
 
 function shown({ hash, store, settings, problems, refused }, me) {
