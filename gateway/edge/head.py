@@ -40,7 +40,8 @@ def read_head(headers: Sequence[tuple[bytes, bytes]], new_id: Callable[[], str])
                 raise InvalidRequest("the header 'content-length' must be a number", param="content-length")
             head.content_length = int(value)
         elif name == b"x-request-id":
-            if 0 < len(value) <= MAX_ID and not value.translate(None, _ID_BYTES):
+            # Dots alone are no name in a URL, and the control plane shows calls by theirs.
+            if len(value) <= MAX_ID and value.strip(b".") and not value.translate(None, _ID_BYTES):
                 head.request_id = value.decode("ascii")
         elif name == EXPLAIN:
             head.wants_explanation = value not in (b"", b"0", b"false")

@@ -26,6 +26,11 @@ def test_a_clients_id_is_kept(given_id):
     assert head((b"x-request-id", given_id)).request_id == given_id.decode()
 
 
+@pytest.mark.parametrize("given_id", [b"", b".", b"..", b"a/b", b"a" * (MAX_ID + 1)])
+def test_an_id_that_can_not_stand_in_a_url_is_not(given_id):
+    assert head((b"x-request-id", given_id)).request_id == "made"
+
+
 @given(st.binary(max_size=200))
 def test_no_id_reaches_a_log_that_could_break_it(given_id):
     found = head((b"x-request-id", given_id)).request_id
