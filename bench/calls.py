@@ -8,7 +8,6 @@ forgets a call for each that comes, and as lines of JSON.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 import statistics
@@ -19,9 +18,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bench import wrk
+from bench.arguments import in_turns
 from bench.gateway import KEY, gateway, wait_until_ready
 from bench.nginx import mock
 from bench.process import Cores, end_on_sigterm
+from bench.report import median
 from gateway.core.clock import SystemClock
 from gateway.core.types import Attempt, Endpoint, Outcome
 from gateway.core.usage import Usage
@@ -105,12 +106,7 @@ def alone(folder: Path, rounds: int) -> float:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.calls", description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=5, help="length of a round (5)")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds of each (5)")
-    parser.add_argument("--connections", type=int, default=64)
-    parser.add_argument("--check", action="store_true", help="exit 1 if a bar is missed")
-    args = parser.parse_args()
+    args = in_turns("bench.calls", __doc__, rounds=5).parse_args()
     end_on_sigterm()
     cores = Cores()
     os.sched_setaffinity(0, {cores.load})
@@ -131,10 +127,8 @@ def main() -> int:
         )
     print(f"\n{'log of calls':<14}{'rps':>8}{'CPU us':>8}{'p50 ms':>8}{'p99 ms':>8}")
     for name, rounds in found.items():
-        figures = [
-            statistics.median(getattr(each, it) for each in rounds) for it in ("rps", "cpu_us", "p50_ms", "p99_ms")
-        ]
-        print(f"{name:<14}{figures[0]:>8.0f}{figures[1]:>8.1f}{figures[2]:>8.2f}{figures[3]:>8.2f}")
+        row = median(rounds)
+        print(f"{name:<14}{row.rps:>8.0f}{row.cpu_us:>8.1f}{row.p50_ms:>8.2f}{row.p99_ms:>8.2f}")
     ratio = statistics.median(on.rps / off.rps for off, on in zip(found["off"], found["on"], strict=True))
     print(f"\non / off = {ratio:.3f} (bar {BAR}); {cpu:.1f} us of CPU a call (bar {MOST_CPU_US})")
     return 1 if args.check and (ratio < BAR or cpu > MOST_CPU_US) else 0

@@ -20,6 +20,7 @@ import tempfile
 from pathlib import Path
 
 from bench import wrk
+from bench.arguments import in_turns
 from bench.gateway import gateway, wait_until_ready
 from bench.nginx import mock
 from bench.process import Cores, Service, end_on_sigterm
@@ -70,13 +71,9 @@ async def make_keys(url: str, count: int) -> list[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.many_keys", description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=5, help="length of a round (5)")
-    parser.add_argument("--rounds", type=int, default=3, help="rounds of each (3)")
-    parser.add_argument("--connections", type=int, default=64)
+    parser = in_turns("bench.many_keys", __doc__, rounds=3)
     parser.add_argument("--keys", type=int, default=100_000)
     parser.add_argument("--models", type=int, default=1_000)
-    parser.add_argument("--check", action="store_true", help="exit 1 if the bar is missed")
     args = parser.parse_args()
     end_on_sigterm()
     cores = Cores()

@@ -22,9 +22,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bench import wrk
+from bench.arguments import in_turns
 from bench.gateway import KEY, gateway, wait_until_ready
 from bench.nginx import mock
 from bench.process import Cores, Service, end_on_sigterm
+from bench.report import median
 
 BAR = 0.9
 """Of the requests a second of the gateway that nobody observes."""
@@ -107,12 +109,7 @@ def measured(gateways: Sequence[Service], args: argparse.Namespace) -> tuple[int
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.observed", description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=5, help="length of a round (5)")
-    parser.add_argument("--rounds", type=int, default=3, help="rounds of each (3)")
-    parser.add_argument("--connections", type=int, default=64)
-    parser.add_argument("--check", action="store_true", help="exit 1 if the bar is missed")
-    args = parser.parse_args()
+    args = in_turns("bench.observed", __doc__, rounds=3).parse_args()
     end_on_sigterm()
     cores = Cores()
     os.sched_setaffinity(0, {cores.load})
@@ -138,11 +135,8 @@ def main() -> int:
     rps = {name: statistics.median(each.rps for each in rounds) for name, rounds in found.items()}
     print(f"{'':<12}{'rps':>8}{'CPU us':>8}{'core':>7}{'p50 ms':>8}{'p99 ms':>8}")
     for name, rounds in found.items():
-        figures = [
-            statistics.median(getattr(each, figure) for each in rounds)
-            for figure in ("cpu_us", "core_busy", "p50_ms", "p99_ms")
-        ]
-        print(f"{name:<12}{rps[name]:>8.0f}{figures[0]:>8.1f}{figures[1]:>7.0%}{figures[2]:>8.2f}{figures[3]:>8.2f}")
+        row = median(rounds)
+        print(f"{name:<12}{rps[name]:>8.0f}{row.cpu_us:>8.1f}{row.core_busy:>7.0%}{row.p50_ms:>8.2f}{row.p99_ms:>8.2f}")
     ratios = {name: each / rps["unobserved"] for name, each in rps.items() if name != "unobserved"}
     shown = ", ".join(f"{name} {ratio:.3f}" for name, ratio in ratios.items())
     print(f"\nof the requests a second of one that nobody observes: {shown} (bar {BAR}); {looks} looks were answered")

@@ -8,7 +8,6 @@ it stands on another machine where there are several gateways.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 import statistics
@@ -17,9 +16,11 @@ import tempfile
 from pathlib import Path
 
 from bench import wrk
+from bench.arguments import in_turns
 from bench.gateway import KEY, gateway, wait_until_ready
 from bench.nginx import mock
 from bench.process import Cores, Service, end_on_sigterm, free_port
+from bench.report import median
 
 BAR = 0.8
 """Of the embedded store's requests a second."""
@@ -35,12 +36,7 @@ def redis(folder: Path, *, core: int) -> Service:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.shared", description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=5, help="length of a round (5)")
-    parser.add_argument("--rounds", type=int, default=3, help="rounds of each (3)")
-    parser.add_argument("--connections", type=int, default=64)
-    parser.add_argument("--check", action="store_true", help="exit 1 if the bar is missed")
-    args = parser.parse_args()
+    args = in_turns("bench.shared", __doc__, rounds=3).parse_args()
     end_on_sigterm()
     cores = Cores()
     os.sched_setaffinity(0, {cores.load})
@@ -66,11 +62,9 @@ def main() -> int:
     rps = {name: statistics.median(each.rps for each in rounds) for name, rounds in found.items()}
     print(f"{'store':<12}{'rps':>8}{'CPU us':>8}{'p50 ms':>8}{'p99 ms':>8}{'p50 ms, one connection':>26}")
     for name, rounds in found.items():
-        cpu_us, p50_ms, p99_ms = (
-            statistics.median(getattr(each, figure) for each in rounds) for figure in ("cpu_us", "p50_ms", "p99_ms")
-        )
+        row = median(rounds)
         alone_ms = statistics.median(each.p50_ms for each in single[name])
-        print(f"{name:<12}{rps[name]:>8.0f}{cpu_us:>8.1f}{p50_ms:>8.2f}{p99_ms:>8.2f}{alone_ms:>26.2f}")
+        print(f"{name:<12}{rps[name]:>8.0f}{row.cpu_us:>8.1f}{row.p50_ms:>8.2f}{row.p99_ms:>8.2f}{alone_ms:>26.2f}")
     calls = sum(each.rps for each in found["shared"]) * args.seconds
     ratio = rps["shared"] / rps["embedded"]
     print(f"\nRedis used {redis_s / calls * 1e6:.1f} us of CPU a call; shared / embedded = {ratio:.3f} (bar {BAR})")

@@ -23,9 +23,11 @@ from pathlib import Path
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from bench import wrk
+from bench.arguments import in_turns
 from bench.gateway import KEY, gateway, wait_until_ready
 from bench.nginx import mock
 from bench.process import Cores, Service, end_on_sigterm
+from bench.report import median
 
 BAR = 0.9
 """Of the requests a second without traces, at 10 % sampling."""
@@ -79,12 +81,7 @@ def sink() -> Iterator[Sink]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.traces", description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=5, help="length of a round (5)")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds of each (5)")
-    parser.add_argument("--connections", type=int, default=64)
-    parser.add_argument("--check", action="store_true", help="exit 1 if the bar is missed")
-    args = parser.parse_args()
+    args = in_turns("bench.traces", __doc__, rounds=5).parse_args()
     end_on_sigterm()
     cores = Cores()
     os.sched_setaffinity(0, {cores.load})
@@ -121,14 +118,11 @@ def report(found: dict[str, list[wrk.Whole]], taken: int, args: argparse.Namespa
     print(f"{'traces':<8}{'rps':>8}{'CPU us':>8}{'p50 ms':>8}{'p99 ms':>8}{'/ off':>8}")
     ratios = {}
     for name, rounds in found.items():
-        figures = [
-            statistics.median(getattr(each, figure) for each in rounds)
-            for figure in ("rps", "cpu_us", "p50_ms", "p99_ms")
-        ]
+        row = median(rounds)
         ratios[name] = statistics.median(
             each.rps / beside.rps for each, beside in zip(rounds, found["off"], strict=True)
         )
-        print(f"{name:<8}{figures[0]:>8.0f}{figures[1]:>8.1f}{figures[2]:>8.2f}{figures[3]:>8.2f}{ratios[name]:>8.3f}")
+        print(f"{name:<8}{row.rps:>8.0f}{row.cpu_us:>8.1f}{row.p50_ms:>8.2f}{row.p99_ms:>8.2f}{ratios[name]:>8.3f}")
     calls = sum(each.rps for each in found["10 %"]) * args.seconds
     print(f"\nthe collector of 10 % took {taken} calls of some {calls:.0f}, and those of the warm-up (bar {BAR})")
     return 1 if args.check and min(ratios["10 %"], ratios["dead"]) < BAR else 0
