@@ -20,7 +20,7 @@ from gateway.core.money import nanousd
 from gateway.core.types import Endpoint
 from gateway.directory.records import AuditEntry
 from gateway.telemetry.calls import query as log
-from gateway.telemetry.calls.record import shown
+from gateway.telemetry.calls.record import Kind, shown
 
 router = APIRouter(tags=["calls"])
 
@@ -29,9 +29,8 @@ Id = Annotated[str, Field(description="The `x-request-id` of the call.", max_len
 OnlyOf = Annotated[
     str | None, Field(description="Only calls with this one; empty: only those without.", max_length=256)
 ]
-
-
 Number = Annotated[str | None, Query(description="The `number` of the call that is meant.", max_length=32)]
+_NO_CALL = "The log has no call with this id; it may have ended just now, or be past calls.keep_days or calls.max_mb."
 
 
 class Question(BaseModel):
@@ -68,9 +67,7 @@ class Attempt(BaseModel):
     target: str
     provider: str
     model: str = Field(description="As the provider calls it.")
-    kind: Literal["first", "retry", "failover"] = Field(
-        description="`retry`: the call had tried this target before. `failover`: it had not."
-    )
+    kind: Kind = Field(description="`retry`: the call had tried this target before. `failover`: it had not.")
     status: int | None = Field(description="The provider's; null where none came.")
     error: str | None = Field(description="Why it failed; `cancelled`; null where it went well.")
     started_after_s: float = Field(description="Seconds from the call's arrival.")
@@ -184,9 +181,6 @@ async def payload(control: InForce, call: str, by: By, number: Number = None) ->
         reply_bytes=content.reply_size,
         whole=content.request_size == len(content.request) and content.reply_size == len(content.reply),
     )
-
-
-_NO_CALL = "The log has no call with this id; it may have ended just now, or be past calls.keep_days or calls.max_mb."
 
 
 def _log(calls: log.Calls | None) -> log.Calls:
