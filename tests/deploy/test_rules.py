@@ -63,7 +63,10 @@ def test_alerts_fire_when_they_should_and_not_otherwise(path):
 @pytest.mark.parametrize("alert", ALERTS)
 def test_of_each_alert_both_is_tested(alert):
     expected = [
-        bool(each.get("exp_alerts")) for test in TESTS for each in test["alert_rule_test"] if each["alertname"] == alert
+        bool(each.get("exp_alerts"))
+        for test in TESTS
+        for each in test.get("alert_rule_test", ())
+        if each["alertname"] == alert
     ]
 
     assert True in expected, "that it fires"
