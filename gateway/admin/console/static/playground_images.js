@@ -76,6 +76,8 @@ async function drawn(key, signal) {
 }
 
 function picture(image, format, i) {
+  // Its address is the provider's to say: nothing but a web page's is a link here.
+  if (!image.b64_json && !/^https?:\/\//i.test(image.url)) return h('p', { class: 'muted' }, `Image ${i + 1} came with neither a picture nor an address.`);
   if (!image.b64_json) return h('p', {}, h('a', { href: image.url, rel: 'noreferrer', target: '_blank' }, `Image ${i + 1}, at its provider`));
   const kind = format === 'jpeg' || format === 'webp' ? format : 'png';
   const url = `data:image/${kind};base64,${image.b64_json}`;
