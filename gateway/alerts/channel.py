@@ -122,7 +122,7 @@ class Channel:
             await self._wake.wait()
             self._wake.clear()
             while self._waiting:
-                subject = next(iter(self._waiting))
+                subject = self._next()
                 event = self._telling = self._waiting.pop(subject)
                 try:
                     await self._tell(subject, event)
@@ -139,10 +139,15 @@ class Channel:
     def _put(self, subject: str, event: Event) -> None:
         if self._not_before.get(subject, 0.0) > self._now():
             return
-        # What finds no room is offered again.
-        if subject in self._waiting or len(self._waiting) < MOST_WAITING:
+        # What finds no room is offered again. Targets always find some: the configuration bounds them.
+        if isinstance(event, TargetChanged) or subject in self._waiting or len(self._waiting) < MOST_WAITING:
             self._waiting[subject] = event
             self._wake.set()
+
+    def _next(self) -> str:
+        """Targets first: somebody may be woken for them, and a thousand budgets may wait for a slow receiver."""
+        targets = (subject for subject, event in self._waiting.items() if isinstance(event, TargetChanged))
+        return next(targets, None) or next(iter(self._waiting))
 
     def _is_telling(self, target: str, *, is_down: bool) -> bool:
         now = self._telling

@@ -187,6 +187,22 @@ async def test_what_waits_is_bounded_and_what_finds_no_room_is_told_when_there_i
         assert sorted(body["data"]["scope"] for _, _, body in post.sent) == sorted(each.scope for each in many)
 
 
+async def test_a_target_that_is_down_waits_behind_no_crowd_of_budgets(store, clock):
+    many = [crossed(80, scope=f"team-{each}") for each in range(MOST_WAITING + 50)]
+    post = Noted()
+    post.gate = asyncio.Event()
+    async with Replica(store, clock, post) as replica:
+        replica.channel.offer(many[:1])
+        await until(lambda: post.sent)
+        replica.channel.offer(many)
+        event = down()
+        await replica.channel.look({event.target: event}, set(), clock.time())
+        post.gate.set()
+        await replica.quiet()
+
+    assert post.types[:3] == ["budget.crossed", "target.down", "budget.crossed"]
+
+
 async def test_of_one_budget_only_the_highest_waits_while_another_alert_is_on_its_way(store, clock):
     post = Noted()
     post.gate = asyncio.Event()
