@@ -14,6 +14,7 @@ function colour(name) {
 
 /** Bars stand for days, and have their width. */
 const HALF_DAY_S = 43_200;
+const LABEL_PX = 70;
 const faint = (rgb, share) => rgb.replace(/^rgb\((.*)\)$/, `rgba($1, ${share})`);
 
 /**
@@ -70,12 +71,18 @@ function options({ series, format, x, height, width }) {
     cursor: { y: false, points: { size: 7 }, drag: { x: false, y: false } },
     scales: { x: { time: true, range: (_plot, low, high) => (series[0].isBars ? [low - HALF_DAY_S, high + HALF_DAY_S] : [low, high]) }, y: { range: (_plot, _low, high) => [0, high > 0 ? high * 1.1 : 1] } },
     axes: [
-      { ...axis, grid: { show: false }, space: 70, size: 30, gap: 9, values: x && ((_plot, splits) => splits.map((at) => x(at))) },
+      { ...axis, grid: { show: false }, space: LABEL_PX, size: 30, gap: 9, ...(series[0].isBars && { splits: underBars }), values: x && ((_plot, splits) => splits.map((at) => x(at))) },
       { ...axis, size: (_plot, values) => Math.max(36, ...(values ?? []).map((said) => said.length * 6.5 + 12)), space: 28, values: (_plot, splits) => splits.map((value) => format(value)) },
     ],
     series: [{}, ...series.map((each) => drawn(each))],
     plugins: [tooltip(series, format, x)],
   };
+}
+
+/** Of the bars, so many that their labels fit; the last one always. */
+function underBars({ data: [xs], width }) {
+  const step = Math.max(1, Math.ceil((xs.length * LABEL_PX) / width));
+  return xs.filter((_, i) => (xs.length - 1 - i) % step === 0);
 }
 
 function drawn({ label, colour: name, isFilled, isStepped, isBars }) {

@@ -69,7 +69,7 @@ function showFigures(figures, rows) {
   figures.on.set(count(of('on').length), `of ${count(distinct.length)} targets`);
   figures.trouble.set(count(of('trouble').length), of('trouble').map((row) => row.provider).join(', '), of('trouble').length ? 'warn' : '');
   figures.off.set(count(of('off').length), of('off').length ? 'for want of a credential, or switched off' : '');
-  figures.flight.set(count(distinct.reduce((sum, row) => sum + row.vitals.in_flight, 0)), 'at this worker');
+  figures.flight.set(count(distinct.reduce((sum, row) => sum + row.vitals.in_flight, 0)), 'calls under way');
 }
 
 /** In which views a target is shown, and the badge that says how it stands. */
