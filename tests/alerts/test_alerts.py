@@ -102,7 +102,7 @@ async def test_standings_and_breakers_are_told(gateway):
     await gateway.alerts.look()
     await gateway.quiet()
 
-    assert gateway.post.types == ["budget.crossed", "target.down"]
+    assert gateway.post.types == ["target.down", "budget.crossed"]
     assert gateway.alerts.counts == {("ops", "sent"): 2}
 
 
