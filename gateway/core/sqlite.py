@@ -17,6 +17,10 @@ Migrations = Sequence[Sequence[str]]
 """The statements that turn schema n into n + 1. A released one is never changed; a later need gets one of its own."""
 
 
+_INCREMENTAL = 2
+"""What ``PRAGMA auto_vacuum`` says then."""
+
+
 class SqliteFile:
     """A connection to the file, opened again after an error. ``setting`` is where the file is named.
 
@@ -75,12 +79,14 @@ class SqliteFile:
         # The thread that opened it may end before the one that closes it; never two at a time.
         db = sqlite3.connect(self.path, timeout=self._busy_s, check_same_thread=False)
         try:
-            if self._is_log:
+            if self._is_log and db.execute("PRAGMA auto_vacuum").fetchone() != (_INCREMENTAL,):
                 # Has to be said before the file's first page is written, which the next line does.
                 db.execute("PRAGMA auto_vacuum = INCREMENTAL")
             db.execute("PRAGMA journal_mode = WAL")
             db.execute(f"PRAGMA synchronous = {'NORMAL' if self._is_log else 'FULL'}")
-            _migrate(db, self.path, self._migrations, self._setting)
+            # Who only looks at a log waits for nobody who writes it.
+            if not (self._is_log and _is_current(db, self._migrations)):
+                _migrate(db, self.path, self._migrations, self._setting)
         except BaseException:
             db.close()
             raise
@@ -100,6 +106,15 @@ class SqliteFile:
 def beside(path: Path, what: str) -> Path:
     """A file of the same folder that belongs to ``path``: ``data/sluice.db`` has ``data/sluice-spend.db``."""
     return path.with_name(f"{path.stem}-{what}{path.suffix}")
+
+
+def _is_current(db: sqlite3.Connection, migrations: Migrations) -> bool:
+    """Whether there is nothing to migrate."""
+    try:
+        return db.execute("SELECT version FROM schema_version").fetchone() == (len(migrations),)
+    except sqlite3.OperationalError:
+        # Most likely it has no such table. What else is wrong comes up again.
+        return False
 
 
 def _migrate(db: sqlite3.Connection, path: Path, migrations: Migrations, setting: str) -> None:

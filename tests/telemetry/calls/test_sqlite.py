@@ -278,6 +278,17 @@ async def test_what_a_locked_file_does_not_take_is_lost_counted_and_told_once(tm
     assert await ids(path) == ["after", "before"]
 
 
+async def test_who_looks_waits_for_nobody_who_writes(tmp_path):
+    path = tmp_path / "calls.db"
+    writer(path).write(numbered(3))
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    assert await ids(path) == ["r2", "r1", "r0"]
+    async with reading(path) as reader:
+        assert (await reader.call("r1")).id == "r1"
+    other.close()
+
+
 async def test_a_folder_that_takes_no_file_costs_calls_and_nothing_else(tmp_path):
     (tmp_path / "taken").write_text("a file, and no folder")
     queue = Batches("calls", writer(tmp_path / "taken" / "calls.db").write, linger_s=0)
