@@ -23,6 +23,7 @@ from gateway.core.errors import (
     TooLarge,
 )
 from gateway.settings.refused import refused
+from gateway.telemetry.calls.query import LogUnreadable
 
 _log = logging.getLogger("sluice.admin")
 
@@ -62,6 +63,7 @@ def speak_openai(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Conflict, _conflict)
     app.add_exception_handler(StoreUnavailable, _no_store)
+    app.add_exception_handler(LogUnreadable, _no_log)
     app.add_exception_handler(Exception, _fault)
 
 
@@ -111,6 +113,13 @@ async def _no_store(_request: Request, error: Exception) -> Response:
     _log.error("the gateway's store can't answer", exc_info=error)
     said = "the gateway's store can't answer; nothing was changed"
     return error_response(NoTarget(said, code="store_unavailable", headers=RETRY_SOON))
+
+
+async def _no_log(_request: Request, error: Exception) -> Response:
+    # Its path is for those who run the gateway: they have this line.
+    _log.error("the log of calls can't answer: %s", error)
+    said = "the log of calls can't be read; is its disk full? The gateway's own log says more. Calls are served."
+    return error_response(NoTarget(said, code="calls_unavailable", headers=RETRY_SOON))
 
 
 async def _fault(_request: Request, _error: Exception) -> Response:

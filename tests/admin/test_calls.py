@@ -179,6 +179,17 @@ async def test_nobody_hides_a_call_behind_its_id():
         assert error_of(reply)["param"] == "number"
 
 
+async def test_a_log_that_cannot_be_read_is_not_told_as_an_outage_of_the_store(tmp_path):
+    path = tmp_path / "calls.db"
+    path.mkdir()
+    async with controlling({**CONFIG, "calls": {"path": str(path)}}) as (_, client):
+        assert (await ask(client)).status_code == 200
+        for question in (CALLS, f"{CALLS}/x"):
+            reply = await client.get(question)
+            assert (reply.status_code, error_of(reply)["code"]) == (503, "calls_unavailable")
+            assert str(tmp_path) not in reply.text
+
+
 async def test_what_another_secret_sealed_is_a_409_and_the_rest_goes_on(tmp_path):
     calls = {**CAPTURING["calls"], "path": str(tmp_path / "calls.db")}
     async with controlling({**CAPTURING, "calls": calls}) as (served, client):

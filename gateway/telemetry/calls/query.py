@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-from gateway.core.errors import Conflict, InvalidRequest
+from gateway.core.errors import Conflict, InvalidRequest, StoreUnavailable
 from gateway.telemetry.calls.record import Entry
 
 MOST = 500
@@ -78,8 +78,12 @@ class SealedOtherwise(Conflict):
     """Content is kept that the secret in force does not open."""
 
 
+class LogUnreadable(StoreUnavailable):
+    """The log's own file: its disk is full, say. What limits and budgets are counted in may be as well as ever."""
+
+
 class Calls(Protocol):
-    """Answers from the log. Every verb raises StoreUnavailable where it can't be read."""
+    """Answers from the log. Every verb raises LogUnreadable where it can't be read."""
 
     async def page(self, query: Query) -> Page: ...
 

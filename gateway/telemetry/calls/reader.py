@@ -17,7 +17,7 @@ import msgspec
 from gateway.core.clock import Clock
 from gateway.core.errors import StoreUnavailable
 from gateway.telemetry.calls.file import LogFile
-from gateway.telemetry.calls.query import Content, Page, Query, SealedOtherwise, cursor
+from gateway.telemetry.calls.query import Content, LogUnreadable, Page, Query, SealedOtherwise, cursor
 from gateway.telemetry.calls.record import Entry
 from gateway.telemetry.calls.retention import Keep, forget_old
 from gateway.telemetry.calls.schema import condition, decoded
@@ -67,7 +67,7 @@ class Reader:
         while True:
             try:
                 await self._blocking(partial(self._forget, keep))
-            except StoreUnavailable as error:
+            except LogUnreadable as error:
                 _log.warning("the log of calls keeps what is past its time: %s", error)
             await asyncio.sleep(FORGETS_EACH_S)
 
@@ -78,8 +78,8 @@ class Reader:
     async def _blocking(self, work: Callable[[], _T]) -> _T:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
-        except (sqlite3.Error, OSError) as error:
-            raise StoreUnavailable(f"{self._file.path} can't be read: {error}") from error
+        except (sqlite3.Error, OSError, StoreUnavailable) as error:
+            raise LogUnreadable(f"{self._file.path} can't be read: {error}") from error
 
     # What follows runs in the thread.
 
