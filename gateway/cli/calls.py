@@ -271,8 +271,16 @@ def _moment(said: str) -> float:
     try:
         moment = datetime.fromisoformat(said)
     except ValueError:
-        return time.time() - seconds(said)
+        return time.time() - _ago(said)
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _ago(said: str) -> float:
+    try:
+        return seconds(said)
+    except argparse.ArgumentTypeError:
+        wrong = f"{said!r} is no time: write 2h, 30m, 7d or 90s for as long ago, or 2026-11-20T12:00 in UTC"
+        raise argparse.ArgumentTypeError(wrong) from None
 
 
 def _seconds(said: str) -> float:

@@ -183,3 +183,11 @@ def test_a_status_that_is_none_is_told(file, capsys):
 def test_options_are_checked(file, options):
     with pytest.raises(SystemExit):
         main(["calls", *options, "--config", file])
+
+
+def test_what_a_moment_may_be_is_said_where_it_is_none(file, capsys):
+    with pytest.raises(SystemExit):
+        main(["calls", "--since", "yesterday", "--config", file])
+    said = capsys.readouterr().err
+    assert "30m" in said
+    assert "2026-11-20T12:00" in said
