@@ -111,7 +111,7 @@ def beside(path: Path, what: str) -> Path:
 def _is_current(db: sqlite3.Connection, migrations: Migrations) -> bool:
     """Whether there is nothing to migrate."""
     try:
-        return db.execute("SELECT version FROM schema_version").fetchone() == (len(migrations),)
+        return bool(db.execute("SELECT version FROM schema_version").fetchone() == (len(migrations),))
     except sqlite3.OperationalError:
         # Most likely it has no such table. What else is wrong comes up again.
         return False
