@@ -148,7 +148,8 @@ async def _made(page: Page, name: str) -> str:
     key: str = await page.evaluate("navigator.clipboard.readText()")
     assert key == await shown.get_by_label("The key").input_value()
     await page.keyboard.press("Escape")
-    await expect(shown).to_have_count(0)
+    # Closed, it is hidden; gone, it holds the key no more.
+    await expect(page.locator("dialog")).to_have_count(0)
     assert key not in await page.content()
     return key
 
