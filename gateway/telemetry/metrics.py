@@ -8,7 +8,7 @@ labels.
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 
 from prometheus_client import (
@@ -104,37 +104,65 @@ class Metrics:
         self._families.loop_lag.observe(seconds)
 
     def observe(self, outcome: Outcome) -> None:
-        key = (outcome.model, outcome.provider, outcome.endpoint, outcome.status, outcome.error, outcome.stream)
-        row = self._rows.get(key)
-        if row is None:
-            row = self._new_row(key, outcome)
-        row.requests.inc()
+        self.observe_all((outcome,))
+
+    def observe_all(self, outcomes: Sequence[Outcome]) -> None:
+        """Count calls that ended together: what is alike is looked up once, and added up before it is counted."""
+        alike: dict[tuple[object, ...], list[Outcome]] = {}
+        for outcome in outcomes:
+            key = (outcome.model, outcome.provider, outcome.endpoint, outcome.status, outcome.error, outcome.stream)
+            found = alike.get(key)
+            if found is None:
+                alike[key] = [outcome]
+            else:
+                found.append(outcome)
+        for labels, calls in alike.items():
+            self._count(self._rows.get(labels) or self._new_row(labels, calls[0]), calls)
+
+    def _count(self, row: _Row, calls: Sequence[Outcome]) -> None:
+        row.requests.inc(len(calls))
         if row.overhead is not None:
-            self._observe_times(row, row.overhead, outcome)
-        attempts = outcome.attempts
-        if len(attempts) == 1:
-            self._attempt(row, FIRST, attempts[0]).inc()
-        elif attempts:
-            self._observe_attempts(row, attempts)
-        if outcome.usage is not NOTHING:
-            self._observe_usage(row, outcome)
-        if outcome.held_nanousd > 0:
+            self._observe_times(row, row.overhead, calls)
+        self._count_attempts(row, calls)
+        self._count_usage(row, calls)
+        held_nanousd = sum([call.held_nanousd for call in calls])
+        if held_nanousd > 0:
             if row.held is None:
                 row.held = self._families.held(row.by_model[0])
-            row.held.inc(outcome.held_nanousd / NANOUSD)
-        if outcome.cost_nanousd > 0:
-            self._observe_cost(row, outcome, outcome.cost_nanousd / NANOUSD)
-        if not outcome.is_priced:
-            self._families.unpriced(*row.by_model).inc()
+            row.held.inc(held_nanousd / NANOUSD)
+        self._count_cost(row, [call for call in calls if call.cost_nanousd > 0])
+        if unpriced := sum([not call.is_priced for call in calls]):
+            self._families.unpriced(*row.by_model).inc(unpriced)
 
-    def _observe_times(self, row: _Row, overhead: Histogram, outcome: Outcome) -> None:
-        overhead.observe(outcome.overhead_s)
-        if outcome.hold_after_s is not None:
-            self._families.store_hold.observe(outcome.hold_s)
-        if row.duration is not None:
-            row.duration.observe(outcome.duration_s)
-            if outcome.ttft_s is not None:
-                _observe_pace(row, outcome, outcome.ttft_s)
+    def _observe_times(self, row: _Row, overhead: Histogram, calls: Sequence[Outcome]) -> None:
+        for call in calls:
+            overhead.observe(call.overhead_s)
+        for call in calls:
+            if call.hold_after_s is not None:
+                self._families.store_hold.observe(call.hold_s)
+        if row.duration is None:
+            return
+        for call in calls:
+            row.duration.observe(call.duration_s)
+        if row.ttft is not None:
+            for call in calls:
+                if call.ttft_s is not None:
+                    _observe_pace(row, call, call.ttft_s)
+
+    def _count_attempts(self, row: _Row, calls: Sequence[Outcome]) -> None:
+        counts: dict[_AttemptKey, int] = {}
+        providers: dict[_AttemptKey, str] = {}
+        for call in calls:
+            attempts = call.attempts
+            if len(attempts) == 1:
+                (attempt,) = attempts
+                key = (FIRST, attempt.target, attempt.status, attempt.error)
+                counts[key] = counts.get(key, 0) + 1
+                providers[key] = attempt.provider
+            elif attempts:
+                self._observe_attempts(row, attempts)
+        for key, count in counts.items():
+            (row.attempts.get(key) or self._new_attempt(row, key, providers[key])).inc(count)
 
     def _observe_attempts(self, row: _Row, attempts: tuple[Attempt, ...]) -> None:
         before, tried = attempts[0], {attempts[0].target}
@@ -153,26 +181,40 @@ class Metrics:
         key = (kind, attempt.target, attempt.status, attempt.error)
         return row.attempts.get(key) or self._new_attempt(row, key, attempt.provider)
 
-    def _observe_usage(self, row: _Row, outcome: Outcome) -> None:
-        tokens = row.tokens
-        for kind, count in zip(TOKEN_KINDS, _token_counts(outcome.usage), strict=True):
-            if count > 0:
-                counter = tokens.get(kind)
+    def _count_usage(self, row: _Row, calls: Sequence[Outcome]) -> None:
+        used = [call for call in calls if call.usage is not NOTHING]
+        if not used:
+            return
+        for kind, counts in zip(
+            TOKEN_KINDS, zip(*[_token_counts(call.usage) for call in used], strict=True), strict=True
+        ):
+            if (count := sum(counts)) > 0:
+                counter = row.tokens.get(kind)
                 if counter is None:
-                    counter = tokens[kind] = self._families.tokens(*row.by_model, kind)
+                    counter = row.tokens[kind] = self._families.tokens(*row.by_model, kind)
                 counter.inc(count)
-        if outcome.usage.images > 0:
-            drawn = (self._quality(outcome.image_quality or None), self._size(outcome.image_size or None))
-            self._families.images(*row.by_model, outcome.endpoint.value, *drawn).inc(outcome.usage.images)
+        for call in used:
+            if call.usage.images > 0:
+                drawn = (self._quality(call.image_quality or None), self._size(call.image_size or None))
+                self._families.images(*row.by_model, call.endpoint.value, *drawn).inc(call.usage.images)
 
-    def _observe_cost(self, row: _Row, outcome: Outcome, cost_usd: float) -> None:
+    def _count_cost(self, row: _Row, calls: Sequence[Outcome]) -> None:
+        if not calls:
+            return
         if row.cost is None:
-            row.cost = self._families.cost(*row.by_model, outcome.endpoint.value)
-        row.cost.inc(cost_usd)
-        if outcome.team is not None:
-            self._team_cost(outcome.team).inc(cost_usd)
-        if outcome.key:
-            self._key_cost(outcome.key).inc(cost_usd)
+            row.cost = self._families.cost(*row.by_model, calls[0].endpoint.value)
+        row.cost.inc(sum([call.cost_nanousd for call in calls]) / NANOUSD)
+        teams: dict[str, int] = {}
+        keys: dict[str, int] = {}
+        for call in calls:
+            if call.team is not None:
+                teams[call.team] = teams.get(call.team, 0) + call.cost_nanousd
+            if call.key:
+                keys[call.key] = keys.get(call.key, 0) + call.cost_nanousd
+        for team, nanousd in teams.items():
+            self._team_cost(team).inc(nanousd / NANOUSD)
+        for key, nanousd in keys.items():
+            self._key_cost(key).inc(nanousd / NANOUSD)
 
     def _new_row(self, key: tuple[object, ...], outcome: Outcome) -> _Row:
         families = self._families

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
-from typing import Protocol
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 from gateway.core.clock import Clock
 from gateway.core.types import Outcome
@@ -24,6 +24,13 @@ class Observer(Protocol):
     """
 
     def observe(self, outcome: Outcome) -> None: ...
+
+
+@runtime_checkable
+class Counting(Observer, Protocol):
+    """An observer that would rather be told of several calls at once."""
+
+    def observe_all(self, outcomes: Sequence[Outcome]) -> None: ...
 
 
 class Observers:
@@ -66,10 +73,12 @@ class Observers:
     def flush(self) -> None:
         """Tell of every call that has ended: for whoever is about to look, and before the end."""
         ended, self._ended = self._ended, []
+        if not ended:
+            return
         for watch in self._watches:
-            for outcome in ended:
+            for told in (ended,) if watch.takes_all else ended:
                 try:
-                    watch.observe(outcome)
+                    watch.observe(told)
                 except Exception:  # noqa: BLE001  whatever it is, no call must feel it
                     self._report(watch)
 
@@ -90,10 +99,13 @@ class Observers:
 class _Watch:
     """One observer and how it has fared."""
 
-    __slots__ = ("failures", "name", "observe", "quiet_until", "reported")
+    __slots__ = ("failures", "name", "observe", "quiet_until", "reported", "takes_all")
 
     def __init__(self, observer: Observer) -> None:
-        self.observe = observer.observe
+        self.takes_all = isinstance(observer, Counting)
+        self.observe: Callable[[Any], None] = (
+            observer.observe_all if isinstance(observer, Counting) else observer.observe
+        )
         self.name = type(observer).__name__
         self.failures = 0
         self.reported = 0

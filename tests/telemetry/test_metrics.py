@@ -463,3 +463,36 @@ def test_two_gateways_in_a_process_do_not_share_counts(metrics):
     other = Metrics(models=["gpt-5-mini"])
     metrics.observe(outcome())
     assert total(scraped(other), "sluice_requests_total") == 0
+
+
+@given(st.lists(st.sampled_from(["m", "n"]), max_size=12), st.data())
+def test_calls_that_are_told_together_count_as_they_would_one_by_one(models, data):
+    calls = [
+        outcome(
+            model=model,
+            stream=data.draw(st.booleans()),
+            team=data.draw(st.sampled_from([None, "t", "u"])),
+            cost_nanousd=data.draw(st.integers(0, 10**6)),
+            held_nanousd=data.draw(st.integers(0, 10**6)),
+            is_priced=data.draw(st.booleans()),
+            usage=Usage(input=data.draw(st.integers(0, 9)), output=data.draw(st.integers(0, 9))),
+            attempts=(attempt(error="connect", status=None),) * data.draw(st.integers(0, 2)) + (attempt(),),
+        )
+        for model in models
+    ]
+    one_by_one, together = Metrics(models=["m", "n"]), Metrics(models=["m", "n"])
+    for call in calls:
+        one_by_one.observe(call)
+    together.observe_all(calls)
+    for name, labels, value in all_samples(one_by_one):
+        assert together.registry.get_sample_value(name, labels) == pytest.approx(value), name
+    assert len(all_samples(together)) == len(all_samples(one_by_one))
+
+
+def all_samples(metrics):
+    return [
+        (sample.name, sample.labels, sample.value)
+        for family in metrics.registry.collect()
+        if family.name.startswith(("sluice_", "gen_ai_"))
+        for sample in family.samples
+    ]

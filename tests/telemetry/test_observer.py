@@ -68,8 +68,10 @@ def test_one_broken_observer_does_not_silence_the_report_on_another(caplog):
     assert "Mine" in caplog.records[1].getMessage()
 
 
-def test_no_observers_is_fine():
-    Observers([], FrozenClock()).observe(outcome())
+def test_without_observers_nobody_fails():
+    observers = Observers([], FrozenClock())
+    observers.observe(outcome())
+    assert observers.failures == 0
 
 
 def test_its_repr_names_the_observers():
@@ -138,3 +140,18 @@ def test_of_calls_told_together_each_is_told_whatever_an_observer_makes_of_anoth
     timer.ring()
     assert [each.id for each in picky.seen] == [each.id for each in after.seen] == ["0", "1", "2"]
     assert observers.failures == 1
+
+
+def test_an_observer_that_counts_is_told_of_calls_at_once():
+    class Counts(Notebook):
+        def observe_all(self, outcomes):
+            self.seen.append(list(outcomes))
+
+    counts, timer = Counts(), Timer()
+    observers = Observers([counts], FrozenClock(), later=timer)
+    ended = [outcome(id=str(number)) for number in range(3)]
+    for each in ended:
+        observers.observe(each)
+    timer.ring()
+    observers.flush()
+    assert counts.seen == [ended]
