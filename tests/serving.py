@@ -87,6 +87,8 @@ def yaml_of(config: Mapping[str, Any] | str) -> str:
 class _Notes:
     """An observer that keeps what it is told."""
 
+    reads_content = True
+
     def __init__(self, outcomes: list[Outcome]) -> None:
         self.observe = outcomes.append
 

@@ -238,7 +238,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults
     """Of a traced call: the span that the provider was told of."""
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """The one record of a client's call, made when all is over and handed to every observer. Holds no content, but
     where a setting asks for it, and then in ``payload`` alone.
     """

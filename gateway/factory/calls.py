@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 TEMPORARY_BYTES = 100_000_000
 """The most that a temporary file holds: its folder may be in memory."""
-LINGER_S = 0.2
+LINGER_S = 1.0
 """Calls that come within it are written together."""
 _KB, _MB = 1_000, 1_000_000
 

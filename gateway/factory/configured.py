@@ -119,7 +119,7 @@ def _longest_total_s(models: Mapping[str, Model]) -> float:
 def _pipeline(settings: Settings, lasting: Lasting, upstreams: Upstreams, router: Router, book: Book) -> Pipeline:
     clock = lasting.clock
     calls, traces = lasting.opened.calls, lasting.opened.traces
-    wanted: list[Keeps] = [calls.keeps] if calls.wants_content else []
+    wanted: list[Keeps] = [calls.keeps] if calls.reads_content else []
     if traces is not None and traces.keeps is not None:
         wanted.append(traces.keeps)
     admission = Admission(

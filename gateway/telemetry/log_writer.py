@@ -23,7 +23,7 @@ class LogWriter:
     counted in ``dropped``. The rest is as ``Batches`` has it.
     """
 
-    def __init__(self, fd: int = 2, *, capacity: int = 10_000, linger_s: float = 0.05) -> None:
+    def __init__(self, fd: int = 2, *, capacity: int = 10_000, linger_s: float = 0.25) -> None:
         self._fd = fd
         self._capacity = capacity
         self._unwritten = 0

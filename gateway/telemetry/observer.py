@@ -6,6 +6,8 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
+from msgspec.structs import replace
+
 from gateway.core.clock import Clock
 from gateway.core.types import Outcome
 
@@ -24,6 +26,15 @@ class Observer(Protocol):
     """
 
     def observe(self, outcome: Outcome) -> None: ...
+
+
+@runtime_checkable
+class Reading(Observer, Protocol):
+    """An observer that is given what was said in a call, where a setting asks for it. From others it is kept: they may
+    have queues, and no queue should hold what its end has no use for.
+    """
+
+    reads_content: bool
 
 
 @runtime_checkable
@@ -75,8 +86,10 @@ class Observers:
         ended, self._ended = self._ended, []
         if not ended:
             return
+        bare = [outcome if outcome.payload is None else replace(outcome, payload=None) for outcome in ended]
         for watch in self._watches:
-            for told in (ended,) if watch.takes_all else ended:
+            given = ended if watch.reads_content else bare
+            for told in (given,) if watch.takes_all else given:
                 try:
                     watch.observe(told)
                 except Exception:  # noqa: BLE001  whatever it is, no call must feel it
@@ -99,10 +112,11 @@ class Observers:
 class _Watch:
     """One observer and how it has fared."""
 
-    __slots__ = ("failures", "name", "observe", "quiet_until", "reported", "takes_all")
+    __slots__ = ("failures", "name", "observe", "quiet_until", "reads_content", "reported", "takes_all")
 
     def __init__(self, observer: Observer) -> None:
         self.takes_all = isinstance(observer, Counting)
+        self.reads_content = isinstance(observer, Reading) and observer.reads_content
         self.observe: Callable[[Any], None] = (
             observer.observe_all if isinstance(observer, Counting) else observer.observe
         )

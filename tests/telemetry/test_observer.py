@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import logging
 
+from gateway.core.body import JsonBody
+from gateway.core.payload import Payload
 from gateway.telemetry.observer import MOST_AT_ONCE, TOLD_WITHIN_S, Observers
 from tests.clock import FrozenClock
 from tests.telemetry.outcomes import outcome
@@ -155,3 +157,22 @@ def test_an_observer_that_counts_is_told_of_calls_at_once():
     timer.ring()
     observers.flush()
     assert counts.seen == [ended]
+
+
+def test_what_was_said_is_given_to_those_who_read_it_and_to_no_other():
+    class Reads(Notebook):
+        reads_content = True
+
+    class ReadsNone(Notebook):
+        reads_content = False
+
+    reads, reads_none, others = Reads(), ReadsNone(), Notebook()
+    payload = Payload(JsonBody(b'{"messages":[]}', {}), 100)
+    observers = Observers([others, reads, reads_none], FrozenClock())
+    said, quiet = outcome(payload=payload), outcome()
+    observers.observe(said)
+    observers.observe(quiet)
+    assert reads.seen == [said, quiet]
+    assert reads.seen[0].payload is payload
+    assert [each.payload for each in others.seen + reads_none.seen] == [None] * 4
+    assert others.seen[1] is quiet

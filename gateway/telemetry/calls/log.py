@@ -71,7 +71,7 @@ class CallLog:
             self._otlp.kinds = kinds
 
     @property
-    def wants_content(self) -> bool:
+    def reads_content(self) -> bool:
         return self._policy is not None
 
     def keeps(self, call: Call) -> int:

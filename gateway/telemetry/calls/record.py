@@ -95,6 +95,16 @@ def entry(outcome: Outcome, *, has_payload: bool = False) -> Entry:
     )
 
 
+def may_be_kept(outcome: Outcome) -> bool:
+    """Whether ``outcome``, written as it is, is read as the Entry of it: it says nothing that has to be put in other
+    words. To make an Entry takes longer than to write one.
+    """
+    if outcome.error is not None or outcome.trace is not None or outcome.payload is not None:
+        return False
+    said = (outcome.user, outcome.finish, outcome.image_quality, outcome.image_size)
+    return level_of(outcome) == "info" and all(not text or foreign(text) == text for text in said)
+
+
 def shown(entry: Entry) -> dict[str, Any]:
     """``entry`` as the control plane and ``sluice calls --json`` say it. Durations are seconds, amounts exact USD."""
     return {

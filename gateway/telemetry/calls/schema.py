@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from gateway.core.sqlite import Migrations
+from gateway.core.types import Outcome
 from gateway.telemetry.calls.query import Query
 from gateway.telemetry.calls.record import Entry
 
@@ -58,7 +59,7 @@ encode = msgspec.json.Encoder().encode
 decoded = msgspec.json.Decoder(Entry).decode
 
 
-def call_row(number: int, entry: Entry) -> tuple[Any, ...]:
+def call_row(number: int, entry: Entry | Outcome) -> tuple[Any, ...]:
     """Of the table ``call``. What an entry has not is the empty text there."""
     return (
         number,
@@ -80,7 +81,9 @@ def call_row(number: int, entry: Entry) -> tuple[Any, ...]:
     )
 
 
-def insertions(first: int, entries: Sequence[Entry], encoded: Sequence[bytes]) -> Iterable[tuple[str, list[Any]]]:
+def insertions(
+    first: int, entries: Sequence[Entry | Outcome], encoded: Sequence[bytes]
+) -> Iterable[tuple[str, list[Any]]]:
     """Statements that write ``entries``, numbered from ``first``; and their values. ``encoded`` are the same entries.
 
     Many rows in one: each statement lets go of the interpreter once, and would wait for it again under load.

@@ -11,7 +11,7 @@ from gateway.core.clock import Clock
 from gateway.core.types import Outcome
 from gateway.telemetry.calls.file import LogFile
 from gateway.telemetry.calls.policy import Policy
-from gateway.telemetry.calls.record import entry
+from gateway.telemetry.calls.record import entry, may_be_kept
 from gateway.telemetry.calls.retention import Keep, make_room
 from gateway.telemetry.calls.schema import MICROSECONDS, encode, insertions
 
@@ -46,7 +46,10 @@ class Writer:
     def write(self, outcomes: Sequence[Outcome]) -> None:
         """All of them or none. Raises StoreUnavailable, sqlite3.Error or OSError; the next time it begins anew."""
         sealed = {index: each for index, outcome in enumerate(outcomes) if (each := self._sealed(outcome))}
-        entries = [entry(outcome, has_payload=index in sealed) for index, outcome in enumerate(outcomes)]
+        entries = [
+            outcome if may_be_kept(outcome) else entry(outcome, has_payload=index in sealed)
+            for index, outcome in enumerate(outcomes)
+        ]
         encoded = [encode(each) for each in entries]
         needed = sum(map(len, encoded)) + _ROW_BYTES * len(entries)
         needed += sum(len(each) + _PAGE_BYTES for each in sealed.values())

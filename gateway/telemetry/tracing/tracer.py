@@ -43,6 +43,7 @@ class Tracer:
     def __init__(self, collector: Collector, resource: Mapping[str, str], content: Content | None = None) -> None:
         self._collector = collector
         self._content = content
+        self.reads_content = content is not None
         self._upstreams: Mapping[str, Upstream] = {}
         self._unmade = 0
         self._template = ExportTraceServiceRequest()
