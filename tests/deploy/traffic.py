@@ -175,17 +175,17 @@ async def traffic(folder: Path, redis_url: str) -> AsyncIterator[Traffic]:
         simulators = {name: Simulator(behaviour) for name, behaviour in BEHAVIOURS.items()}
         urls = {name: await stack.enter_async_context(running(each)) for name, each in simulators.items()}
         config = folder / "sluice.yaml"
-        config.write_text(yaml.safe_dump(settings(urls, redis_url)))
+        config.write_text(yaml.safe_dump(settings(urls, redis_url, folder)))
         serve = ("serve", "--config", str(config), "--workers", "2", "--port", "0")
         served = await stack.enter_async_context(program("gateway", *serve, environ={"TMPDIR": str(folder)}))
         yield Traffic(served.url, simulators)
 
 
-def settings(urls: Mapping[str, str], redis_url: str) -> dict[str, Any]:
+def settings(urls: Mapping[str, str], redis_url: str, folder: Path) -> dict[str, Any]:
     limits = {"swift": {"rpm": 6_000, "concurrency": 40}, "flaky": {"rpm": 3_000}}
     return {
         "server": {"log": {"level": "warning"}},
-        "state": {"url": redis_url},
+        "state": {"url": redis_url, "journal": str(folder / "journal.db")},
         "providers": {
             name: {"kind": "simulator", "base_url": url, "limits": limits.get(name, {})} for name, url in urls.items()
         },
