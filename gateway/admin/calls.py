@@ -19,8 +19,9 @@ from gateway.core.errors import NotFound
 from gateway.core.money import nanousd
 from gateway.core.types import Endpoint
 from gateway.directory.records import AuditEntry
+from gateway.telemetry.attempts import Kind
 from gateway.telemetry.calls import query as log
-from gateway.telemetry.calls.record import Kind, shown
+from gateway.telemetry.calls.record import shown
 
 router = APIRouter(tags=["calls"])
 

@@ -220,7 +220,7 @@ def described(entry: Entry, width: int) -> Iterator[str]:
 
 def _waterfall(entry: Entry, width: int) -> Iterator[str]:
     """``-`` until the first event, ``=`` from then on."""
-    from gateway.telemetry.calls.record import kinds
+    from gateway.telemetry.attempts import kinds
 
     rows: list[tuple[str, float, float, float | None, str]] = []
     if entry.hold_after_s is not None:

@@ -24,6 +24,7 @@ from prometheus_client.exposition import choose_encoder
 from gateway.core.money import NANOUSD
 from gateway.core.types import Attempt, Outcome
 from gateway.core.usage import NOTHING, TOKEN_KINDS
+from gateway.telemetry.attempts import Kind, kinds
 from gateway.telemetry.families import MAX_KEYS, MAX_SERIES, MAX_TEAMS, Families
 from gateway.telemetry.labels import NONE, OTHER, Named, Words
 from gateway.telemetry.readings import Read, Reading, Readings
@@ -32,12 +33,10 @@ from gateway.telemetry.shared import SharedFigures
 
 _token_counts = attrgetter(*TOKEN_KINDS)
 
-FIRST, RETRY, FAILOVER = "first", "retry", "failover"
-"""Kinds of attempts."""
 _MAX_CACHED = 4_096
 _MAX_ATTEMPTS = 64
 """Kept for each row: a call has few targets, and they few ways to fail."""
-_AttemptKey = tuple[str, str, int | None, str | None]
+_AttemptKey = tuple[Kind, str, int | None, str | None]
 
 
 class Metrics:
@@ -153,33 +152,17 @@ class Metrics:
         counts: dict[_AttemptKey, int] = {}
         providers: dict[_AttemptKey, str] = {}
         for call in calls:
-            attempts = call.attempts
-            if len(attempts) == 1:
-                (attempt,) = attempts
-                key = (FIRST, attempt.target, attempt.status, attempt.error)
+            before: Attempt | None = None
+            for attempt, kind in zip(call.attempts, kinds(call.attempts), strict=True):
+                key = (kind, attempt.target, attempt.status, attempt.error)
                 counts[key] = counts.get(key, 0) + 1
                 providers[key] = attempt.provider
-            elif attempts:
-                self._observe_attempts(row, attempts)
+                if kind == "failover" and before is not None:
+                    way = (self._target(before.target), self._target(attempt.target), self._error(before.error))
+                    self._families.failovers(row.by_model[0], *way).inc()
+                before = attempt
         for key, count in counts.items():
             (row.attempts.get(key) or self._new_attempt(row, key, providers[key])).inc(count)
-
-    def _observe_attempts(self, row: _Row, attempts: tuple[Attempt, ...]) -> None:
-        before, tried = attempts[0], {attempts[0].target}
-        self._attempt(row, FIRST, before).inc()
-        for attempt in attempts[1:]:
-            if attempt.target in tried:
-                self._attempt(row, RETRY, attempt).inc()
-            else:
-                self._attempt(row, FAILOVER, attempt).inc()
-                way = (self._target(before.target), self._target(attempt.target), self._error(before.error))
-                self._families.failovers(row.by_model[0], *way).inc()
-            tried.add(attempt.target)
-            before = attempt
-
-    def _attempt(self, row: _Row, kind: str, attempt: Attempt) -> Counter:
-        key = (kind, attempt.target, attempt.status, attempt.error)
-        return row.attempts.get(key) or self._new_attempt(row, key, attempt.provider)
 
     def _count_usage(self, row: _Row, calls: Sequence[Outcome]) -> None:
         used = [call for call in calls if call.usage is not NOTHING]

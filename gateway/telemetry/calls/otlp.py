@@ -20,7 +20,7 @@ from gateway import __version__
 from gateway.core.money import usd
 from gateway.core.types import Attempt, Outcome
 from gateway.core.usage import Usage
-from gateway.telemetry.calls.record import kinds
+from gateway.telemetry.attempts import kinds
 from gateway.telemetry.otlp import Collector
 from gateway.telemetry.request_log import foreign, level_of, model_of, pretty_line
 from gateway.telemetry.semconv import operation_name, provider_name

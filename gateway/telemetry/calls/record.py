@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from gateway.core.money import usd
 from gateway.core.types import Attempt, Outcome
 from gateway.core.usage import NOTHING, TOKEN_KINDS, Usage
+from gateway.telemetry.attempts import kinds
 from gateway.telemetry.request_log import foreign, level_of, model_of, trace_id_of
 from gateway.telemetry.text import iso_time
-
-Kind = Literal["first", "retry", "failover"]
-"""Of an attempt: ``retry`` goes to a target that the call has tried before, ``failover`` to one that it has not."""
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
@@ -140,16 +138,6 @@ def shown(entry: Entry) -> dict[str, Any]:
         "trace_id": entry.trace_id,
         "has_payload": entry.has_payload,
     }
-
-
-def kinds(attempts: Sequence[Attempt]) -> list[Kind]:
-    """Of each attempt of one call, what kind it is."""
-    tried: set[str] = set()
-    found: list[Kind] = []
-    for attempt in attempts:
-        found.append("first" if not tried else "retry" if attempt.target in tried else "failover")
-        tried.add(attempt.target)
-    return found
 
 
 def _attempts(attempts: Sequence[Attempt]) -> list[dict[str, Any]]:

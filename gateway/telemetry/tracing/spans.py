@@ -26,7 +26,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from gateway.core.money import usd
 from gateway.core.trace import Trace
 from gateway.core.types import Attempt, Endpoint, Outcome
-from gateway.telemetry.calls.record import kinds
+from gateway.telemetry.attempts import kinds
 from gateway.telemetry.request_log import foreign, level_of, model_of
 from gateway.telemetry.semconv import operation_name
 

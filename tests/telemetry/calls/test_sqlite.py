@@ -19,11 +19,12 @@ from hypothesis import strategies as st
 
 from gateway.core.clock import SystemClock
 from gateway.core.errors import StoreUnavailable
+from gateway.telemetry.attempts import kinds
 from gateway.telemetry.batches import Batches
 from gateway.telemetry.calls.file import LogFile
 from gateway.telemetry.calls.query import Query, cursor, number
 from gateway.telemetry.calls.reader import Reader
-from gateway.telemetry.calls.record import entry, kinds
+from gateway.telemetry.calls.record import entry
 from gateway.telemetry.calls.retention import Keep, forget_old
 from gateway.telemetry.calls.writer import Writer
 from tests.clock import FrozenClock
